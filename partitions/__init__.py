@@ -1,0 +1,1 @@
+"""Which cells belong together, who owns them, and how a tick goes through them."""

@@ -1,0 +1,453 @@
+"""The cluster runtime: one Ray actor per worker; the driver says how far, the workers run by themselves."""
+
+from __future__ import annotations
+
+import os
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+from numpy.typing import NDArray
+from ray.exceptions import RayActorError, RayError, RayTaskError
+from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
+
+from partitions.actor import Outcome, Place, Status, WorkerActor
+from partitions.digest import add_digests, format_digest
+from partitions.errors import RuntimeFault, TransportError, WorkerLost
+from partitions.grid import make_layout
+from partitions.head import Head
+from partitions.probe import compare
+from partitions.program import Given, Program
+from partitions.runtime import Rows, Runtime, sorted_rows
+
+GLANCE = 0.05
+"""Seconds between two looks for somebody who wants to stop the run."""
+POLL = 0.25
+"""Least seconds between two questions to the workers about their tick."""
+GRACE = 6.0
+"""Seconds that the workers get to end after one of them has failed."""
+FAREWELL = 3.0
+"""Seconds that they get to end in `close`."""
+
+
+class PlacementError(RuntimeFault, ValueError):
+    """The Ray cluster has no room for the workers."""
+
+
+class Cluster(Runtime):
+    """Runs a program on Ray.
+
+    A thread of its own makes all calls during a run, so that `hold` may be called from any thread, and from a signal
+    handler that has interrupted `advance`.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        workers: int,
+        threads: int = 1,
+        partitions: int | None = None,
+        address: str | None = None,
+        timeout: float = 60.0,
+        env: Mapping[int, Mapping[str, str]] | None = None,
+    ) -> None:
+        """Start the workers and make the initial state.
+
+        Args:
+            program: what to run.
+            workers: how many actors; no more than there are blocks.
+            threads: CPUs of each, and how many compiled functions it runs side by side.
+            partitions: into how many boxes to cut the world; by default one per worker.
+            address: of a Ray cluster, "auto" or host:port. None: the one in RAY_ADDRESS, else a Ray of our own.
+            timeout: seconds that the cluster may take to make room and to start the processes.
+            env: rank -> environment variables of that worker alone.
+
+        Raises:
+            AddressError: no such cluster.
+            PlacementError: no room for the workers.
+            ProbeError: two workers would not compute the same bits.
+            TickFault: an initial entity could not be drawn.
+            WorkerLost: a worker died.
+        """
+        self.program, self.threads = program, threads
+        self.layout = make_layout(program.grid, max(partitions or 0, workers))
+        self.workers = workers = min(workers, len(self.layout.parts))
+        self._worker_of = [p * workers // len(self.layout.parts) for p in range(len(self.layout.parts))]
+        self._tick = self._calls = 0
+        self._failed: Exception | None = None
+        self._closed = False
+        self._actors: list[Any] = []
+        self._places: list[Place] = []
+        self._group: PlacementGroup | None = None
+        self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
+        given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
+        self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
+        try:
+            self._group = _make_room(workers, threads, timeout)
+            self._start(env or {}, timeout)
+        except BaseException:
+            self.close()
+            raise
+        self._thread.start()
+
+    # The interface
+
+    @property
+    def tick(self) -> int:
+        """Ticks that all workers have done; up to a quarter of a second old while they run."""
+        return self._tick
+
+    @property
+    def places(self) -> list[Place]:
+        """Process and node of each worker."""
+        return list(self._places)
+
+    def advance(self, target: int) -> int:
+        """Run until `target` ticks are done or somebody calls `hold`; returns the ticks done.
+
+        Raises:
+            TickFault: an entity broke a rule; the least one, whatever the partitions.
+            WorkerLost: a worker died.
+            TransportError: workers cannot reach each other.
+        """
+        return self._ask("advance", target)
+
+    def hold(self) -> int:
+        """Stop at the next common tick boundary; returns its tick. From any thread, or a signal handler."""
+        return self._ask("hold", 0)
+
+    def rate(self, hz: float | None) -> None:
+        """Start at most `hz` ticks per second; None: as many as possible."""
+        self._each("rate", hz)
+
+    def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
+        """New parameter values from the next tick on; not during `advance`."""
+        self._each("set_parameters", np.asarray(reals, np.float64), np.asarray(integers, np.int64))
+
+    def digest(self) -> str:
+        """Hash of the state, 32 hexadecimal digits."""
+        return format_digest(*add_digests(self._each("digest")))
+
+    def counts(self) -> dict[int, int]:
+        """Type -> living entities."""
+        return _summed(self._each("counts"))
+
+    def deaths(self) -> dict[int, int]:
+        """Type -> entities that died since the start."""
+        return _summed(self._each("deaths"))
+
+    def loads(self) -> dict[int, int]:
+        """Partition -> entities owned."""
+        return _summed(self._each("loads"))
+
+    def rows(self, type: int) -> Rows:
+        """Ids and columns of all entities of a type, sorted by id."""
+        parts = self._each("rows", type)
+        columns = [np.concatenate(pieces) for pieces in zip(*(columns for _, columns in parts), strict=True)]
+        return sorted_rows(np.concatenate([ids for ids, _ in parts]), columns)
+
+    def links(self) -> list[dict[int, str]]:
+        """Of each worker, how it reaches each other one: "memory" or "tcp"."""
+        return self._each("links")
+
+    def publish(self, address: tuple[str, int], secret: bytes) -> None:
+        """Every worker sends its part of the frames to the hub at this address from now on."""
+        self._each("publish", address, secret)
+
+    def show(self) -> None:
+        """Publish the present state."""
+        self._each("show")
+
+    def worker_of(self) -> Sequence[int]:
+        """Worker of each partition: contiguous numbers, so that a worker's boxes lie together."""
+        return self._worker_of
+
+    def close(self) -> None:
+        """End the workers and give their room back; stop Ray if it is ours."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._thread.is_alive():
+            self._requests.put(("close", 0, queue.SimpleQueue()))
+            self._thread.join()
+        _outcomes([actor.close.remote() for actor in self._actors], FAREWELL)
+        for actor in self._actors:
+            ray.kill(actor, no_restart=True)
+        self._actors = []
+        if self._group is not None:
+            remove_placement_group(self._group)
+        self._head.close()
+
+    # Set-up
+
+    def _start(self, env: Mapping[int, Mapping[str, str]], timeout: float) -> None:
+        cpu_name, cpu_features = self.program.cpu
+        shared = {
+            "NUMBA_CPU_NAME": cpu_name,
+            "NUMBA_CPU_FEATURES": cpu_features,
+            "NUMBA_DISABLE_INTEL_SVML": "1",
+            **_import_path(),
+        }
+        # No restarts and no retries: Ray would run calls again on an empty state, and out of order.
+        remote = ray.remote(
+            num_cpus=self.threads, max_restarts=0, max_task_retries=0, max_concurrency=4
+        )(WorkerActor)  # fmt: skip
+        for rank in range(self.workers):
+            strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=rank)
+            self._actors.append(
+                remote.options(
+                    scheduling_strategy=strategy, runtime_env={"env_vars": {**shared, **env.get(rank, {})}}
+                ).remote(rank, self.workers)
+            )
+        self._places = self._each("place", timeout=timeout)
+        compare(self._each("probe"))
+        alone = len({place.node for place in self._places}) == 1
+        hosts = ["127.0.0.1" if alone else place.host for place in self._places]
+        endpoints = self._all([actor.open.remote(host) for actor, host in zip(self._actors, hosts, strict=True)])
+        # The entities go once into each node's object store, from where each worker copies its share. Arrays that come
+        # that way are read-only, and kernels are compiled for writable ones, so the small rest goes as bytes.
+        sources = ray.put(self.program.sources)
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=()))
+        secret = secrets.token_bytes(32)
+        of, n = self._worker_of, len(self.layout.parts)
+        self._finish(
+            self._all([a.build.remote(rest, sources, n, of, self.threads, endpoints, secret) for a in self._actors])
+        )
+
+    # Calls
+
+    def _each(self, method: str, *arguments: Any, timeout: float | None = None) -> list[Any]:
+        """Call a method of every worker and return what each returns."""
+        if self._failed is not None:
+            raise self._failed
+        return self._all([getattr(actor, method).remote(*arguments) for actor in self._actors], timeout)
+
+    def _all(self, refs: list[Any], timeout: float | None = None) -> list[Any]:
+        """Wait for an answer from every worker; the first that fails ends the others.
+
+        A fault is no failure in this sense: who has one tells the others, and the least of all is the one to report.
+        """
+        pending, deadline = refs, None if timeout is None else time.monotonic() + timeout
+        while pending:
+            done, pending = ray.wait(pending, num_returns=1, timeout=1.0)
+            if any(map(_broken, _outcomes(done))):
+                raise self._failure(refs)
+            if deadline is not None and time.monotonic() > deadline and pending:
+                raise PlacementError(
+                    f"{self.workers} workers were started; {len(pending)} did not answer within {timeout:g} s.\n"
+                    f"A run needs all of them.\n"
+                    f"See Ray's logs on their nodes, or give Cluster(timeout=...) more seconds."
+                )
+        outcomes = _outcomes(refs)
+        if any(isinstance(outcome, Outcome) and outcome.fault is not None for outcome in outcomes):
+            raise self._failure(refs)
+        return outcomes
+
+    def _finish(self, outcomes: Sequence[Outcome]) -> int:
+        self._tick = min(outcome.tick for outcome in outcomes)
+        return self._tick
+
+    def _failure(self, refs: Sequence[Any]) -> Exception:
+        """End all workers' calls, and say what went wrong: the cause, not the trouble that it made for the others."""
+        reason = "another worker has failed"
+        aborts = [actor.abort.remote(reason) for actor in self._actors]
+        outcomes = _outcomes(refs, GRACE)
+        _outcomes(aborts, 0.0)
+        self._failed = self._verdict(outcomes)
+        return self._failed
+
+    def _verdict(self, outcomes: Sequence[Any]) -> Exception:
+        for rank, outcome in enumerate(outcomes):
+            if isinstance(outcome, RayActorError):
+                return self._lost(rank, outcome)
+        for rank, outcome in enumerate(outcomes):
+            if isinstance(outcome, RayError):
+                return self._error(rank, outcome)
+        ended = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
+        faults = [outcome.fault for outcome in ended if outcome.fault is not None]
+        if faults:
+            return min(faults, key=lambda fault: fault.order)
+        broken = [outcome.broken for outcome in ended if outcome.broken is not None]
+        if broken:
+            return TransportError("; ".join(dict.fromkeys(broken)))
+        rank, late = next((r, outcome) for r, outcome in enumerate(outcomes) if isinstance(outcome, Exception))
+        return self._error(rank, late)
+
+    def _error(self, rank: int, cause: Exception) -> RuntimeFault:
+        origin = cause.cause if isinstance(cause, RayTaskError) else cause
+        error = RuntimeFault(
+            f"worker {rank}{self._where(rank)} failed: {type(origin).__name__}: {origin}\n"
+            f"The run cannot go on without it.\n"
+            f"Look at the worker's own error, which is kept as the cause of this one."
+        )
+        error.__cause__ = cause
+        return error
+
+    def _lost(self, rank: int, error: Exception) -> WorkerLost:
+        lost = WorkerLost(
+            f"worker {rank} of {self.workers}{self._where(rank)} died after tick {self._tick} or later.\n"
+            f"What it owned is lost, so the run ends here.\n"
+            f"Run it again; if the process was killed for want of memory, use more nodes or fewer entities."
+        )
+        lost.__cause__ = error
+        return lost
+
+    def _where(self, rank: int) -> str:
+        if not self._places:
+            return ""
+        return f" (process {self._places[rank].pid} on node {self._places[rank]})"
+
+    # The thread that watches a run
+
+    def _ask(self, what: str, target: int) -> int:
+        """Let the thread do it. A SimpleQueue, because a signal handler may come in at any point of it."""
+        if self._closed:
+            raise RuntimeFault(
+                f"the cluster was asked to {what}, and it is closed.\nIts workers are gone.\nMake a new Cluster."
+            )
+        reply: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._requests.put((what, target, reply))
+        answer = reply.get()
+        if isinstance(answer, BaseException):
+            raise answer
+        return int(answer)
+
+    def _serve(self) -> None:
+        while True:
+            what, target, reply = self._requests.get()
+            if what == "close":
+                return
+            if what == "hold":
+                reply.put(self._tick)  # nothing runs
+                continue
+            try:
+                reply.put(self._run(target))
+            except BaseException as error:  # whatever it is, the thread that asked shall have it
+                reply.put(error)
+                if isinstance(error, _Closed):
+                    return
+
+    def _run(self, target: int) -> int:
+        if self._failed is not None:
+            raise self._failed
+        self._calls += 1
+        refs = [actor.advance.remote(self._calls, target) for actor in self._actors]
+        pending, polls, asked = list(refs), list[Any](), time.monotonic()
+        ranks = {ref: rank for rank, ref in enumerate(refs)}
+        statuses: dict[int, Status] = {}
+        faulted = False
+        while pending:
+            done, pending = ray.wait(pending, num_returns=1, timeout=GLANCE)
+            for outcome in _outcomes(done):
+                if _broken(outcome):
+                    raise self._failure(refs)
+                faulted = faulted or outcome.fault is not None
+            self._answer_holds(refs)
+            if polls and len(ray.wait(polls, num_returns=len(polls), timeout=0)[0]) == len(polls):
+                answers = _outcomes(polls)
+                statuses = {rank: s for rank, s in enumerate(answers) if isinstance(s, Status)}
+                self._tick = min([s.tick for s in statuses.values()], default=self._tick)
+                polls = []
+            if not polls and time.monotonic() - asked > POLL:
+                asked = time.monotonic()
+                polls = [actor.status.remote() for actor in self._actors]
+            # Who has a fault tells the others in place of the next exchange, so all learn of it or reach the target.
+            # One whose peer has no exchange left waits for ever: when only such are left, nothing more will come.
+            if pending and all(ranks[ref] in statuses and statuses[ranks[ref]].faulted for ref in pending):
+                raise self._failure(refs)
+        if faulted:
+            raise self._failure(refs)
+        return self._finish(_outcomes(refs))
+
+    def _answer_holds(self, refs: list[Any]) -> None:
+        """Two steps, so that all stop at one tick: hold everybody, then let all go on to the furthest."""
+        replies = []
+        while not self._requests.empty():
+            what, _, reply = self._requests.get()
+            if what == "close":
+                _outcomes([actor.abort.remote("the run was closed") for actor in self._actors], FAREWELL)
+                raise _Closed("the cluster was closed while it ran")
+            if what == "advance":
+                reply.put(RuntimeFault("advance was called while another thread is in it"))
+                continue
+            replies.append(reply)
+        if not replies:
+            return
+        held = _outcomes([actor.hold.remote(self._calls) for actor in self._actors], GRACE)
+        ticks = [tick for tick in held if isinstance(tick, int)]
+        if len(ticks) < len(self._actors):
+            failure = self._failure(refs)
+            for reply in replies:
+                reply.put(failure)
+            raise failure
+        limit = max(ticks)
+        _outcomes([actor.release.remote(limit) for actor in self._actors], GRACE)
+        for reply in replies:
+            reply.put(limit)
+
+
+class _Closed(RuntimeFault):
+    """Somebody closes the cluster while it runs."""
+
+
+def _broken(outcome: Any) -> bool:
+    return isinstance(outcome, Exception) or (isinstance(outcome, Outcome) and outcome.broken is not None)
+
+
+def _outcomes(refs: Sequence[Any], timeout: float | None = None) -> list[Any]:
+    """What each call returned or raised; a TimeoutError for one that has not ended."""
+    refs = list(refs)
+    ready = set(ray.wait(refs, num_returns=len(refs), timeout=timeout)[0]) if refs else set()
+    results: list[Any] = []
+    for ref in refs:
+        if ref not in ready:
+            results.append(TimeoutError("it did not answer in time"))
+            continue
+        try:
+            results.append(ray.get(ref))
+        except RayError as error:
+            results.append(error)
+    return results
+
+
+def _summed(parts: Sequence[Mapping[int, int]]) -> dict[int, int]:
+    total: dict[int, int] = {}
+    for part in parts:
+        for key, value in part.items():
+            total[key] = total.get(key, 0) + value
+    return total
+
+
+def _import_path() -> dict[str, str]:
+    """Lets a worker on this machine import what we run from, where that is a checkout and not an installation."""
+    root = Path(__file__).resolve().parent.parent
+    if root.name in ("site-packages", "dist-packages"):
+        return {}
+    return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))}
+
+
+def _make_room(workers: int, threads: int, timeout: float) -> PlacementGroup:
+    """Reserve a place per worker, spread over the nodes."""
+    sizes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
+    group = None
+    if sum(size // threads for size in sizes) >= workers:
+        group = placement_group([{"CPU": threads}] * workers, strategy="SPREAD")
+        if group.wait(timeout):
+            return group
+        remove_placement_group(group)
+    free = int(ray.available_resources().get("CPU", 0))
+    raise PlacementError(
+        f"{workers} workers with {threads} CPU each were asked for; the Ray cluster has {sum(sizes)} CPU on "
+        f"{len(sizes)} node{'s' * (len(sizes) != 1)} ({' + '.join(map(str, sizes))}), {free} of them free.\n"
+        f"The workers that find no room would never start, and the others would wait for them.\n"
+        f"Use workers={min(workers, max(1, sum(size // threads for size in sizes)))}, or add nodes to the cluster."
+    )

@@ -1,0 +1,99 @@
+"""The local runtime: one worker with all partitions, in this process."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partitions.digest import format_digest
+from partitions.exchange import NoTransport
+from partitions.grid import make_layout
+from partitions.program import Program
+from partitions.runtime import Rows, Runtime, sorted_rows
+from partitions.worker import Worker
+
+
+class Local(Runtime):
+    """Runs a program here; the partitions take turns, the threads share each one's work."""
+
+    def __init__(self, program: Program, partitions: int = 1, threads: int = 1) -> None:
+        """Make the initial state.
+
+        Args:
+            program: what to run.
+            partitions: into how many boxes to cut the world; capped to the number of blocks.
+            threads: how many compiled functions run side by side.
+        """
+        self.program, self.workers, self.threads = program, 1, threads
+        self.layout = make_layout(program.grid, partitions)
+        n = len(self.layout.parts)
+        self._worker = Worker(program, self.layout, range(n), [0] * n, 0, threads, NoTransport())
+        try:
+            self._worker.populate()
+        except BaseException:
+            self._worker.close()
+            raise
+
+    @property
+    def worker(self) -> Worker:
+        """The one worker."""
+        return self._worker
+
+    @property
+    def tick(self) -> int:
+        """Ticks done."""
+        return self._worker.tick
+
+    def advance(self, target: int) -> int:
+        """Run until `target` ticks are done or somebody calls `hold`; returns the ticks done."""
+        return self._worker.advance(target)
+
+    def hold(self) -> int:
+        """Stop at the next tick boundary; returns its tick."""
+        at = self._worker.hold()
+        self._worker.release(at)
+        return at
+
+    def rate(self, hz: float | None) -> None:
+        """Start at most `hz` ticks per second; None: as many as possible."""
+        self._worker.rate(hz)
+
+    def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
+        """New parameter values from the next tick on; not during `advance`."""
+        self._worker.set_parameters(reals, integers)
+
+    def digest(self) -> str:
+        """Hash of the state, 32 hexadecimal digits."""
+        return format_digest(*self._worker.digest())
+
+    def counts(self) -> dict[int, int]:
+        """Type -> living entities."""
+        return self._worker.counts()
+
+    def deaths(self) -> dict[int, int]:
+        """Type -> entities that died since the start."""
+        return self._worker.deaths
+
+    def rows(self, type: int) -> Rows:
+        """Ids and columns of all entities of a type, sorted by id."""
+        return sorted_rows(*self._worker.rows(type))
+
+    def publish(self, address: tuple[str, int], secret: bytes) -> None:
+        """Send frames to the hub at this address from now on."""
+        from partitions.frames import Publisher  # only a run that is looked at pays for it
+
+        self._worker.publisher = Publisher(address, secret, 0, 1)
+
+    def show(self) -> None:
+        """Publish the present state."""
+        self._worker.show()
+
+    def worker_of(self) -> Sequence[int]:
+        """Everything is here."""
+        return [0] * self.partitions
+
+    def close(self) -> None:
+        """End the threads."""
+        self._worker.close()

@@ -1,0 +1,177 @@
+"""What a runtime executes: columns, phases and kernels, and nothing of the language they were written in.
+
+This is the one interface handed down from `weaver`. A program is plain data plus one callable, `kernels`, that loads
+the compiled functions in whatever process it is called; it pickles small.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partitions.grid import Grid
+
+FAULTS = {
+    1: "position is not finite",
+    2: "moved beyond the reach",
+    3: "left a strict boundary",
+    4: "looked around a place beyond the reach",
+    5: "ran out of random draws",
+    6: "read a field of None",
+    7: "drawn outside the box",
+}
+"""What `status[0]` of a kernel can say."""
+
+
+PADDING = 16
+"""Rows that may be read behind the last one of a column, whatever stands there: kernels take whole vectors of rows."""
+
+
+class Column(NamedTuple):
+    """One scalar column of an entity type; vectors are one column per component."""
+
+    name: str
+    """Field name, with `.x`, `.y`, `.z` for a component: "energy", "position.x"."""
+    dtype: str
+    """numpy dtype string, little endian: "<f8", "<f4", "<i8", "|b1", "|u1" …"""
+
+
+@dataclass(frozen=True)
+class TypeSpec:
+    """The store's view of an entity type.
+
+    Attributes:
+        name: as the author wrote it.
+        columns: the first `dim` are the position (all "<f8" or all "<f4"); `id` (int64) is not among them.
+        ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
+        searched: some phase looks for this type, so its ghosts are needed.
+        mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    ghost_columns: tuple[str, ...]
+    searched: bool
+    mortal: bool
+
+
+class Argument(NamedTuple):
+    """One array that a kernel takes, in order.
+
+    kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
+    `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
+    "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number).
+    """
+
+    kind: str
+    type: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Act:
+    """One entity type's turn in a phase: one compiled function.
+
+    The kernel is called as `kernel(first, last, tick, status, values, reals, integers, *arguments)`: `first` and `last`
+    (uint64) count this partition's own cells, row-major; `tick` int64; `status` int64[4] = (fault code, entity id, two
+    words of scratch), to begin with (0, 2^63 - 1, 0, 0): the kernel keeps the fault of the least id; `values`
+    float64[8]; `reals`, `integers` the parameters.
+
+    Attributes:
+        type: index of the acting type.
+        kernel: name of the function in the loaded kernels.
+        arguments: the arrays.
+        writes: columns it writes.
+        buffered: those of `writes` that others read in the same phase, so that new values wait in a second buffer.
+        moves: positions are written.
+        kills: entities can die in it.
+    """
+
+    type: int
+    kernel: str
+    arguments: tuple[Argument, ...]
+    writes: tuple[str, ...]
+    buffered: tuple[str, ...]
+    moves: bool
+    kills: bool
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A behavior's turn in a tick.
+
+    Attributes:
+        name: the behavior's name.
+        every: it runs at ticks with tick % every == at.
+        acts: one per entity type that has the behavior; all see the state at the phase's start.
+        reads: type index -> columns (beside the position) that are read of others.
+        looks: type indices that are looked for.
+        reach: the largest move per axis, in units of length; infinite with jumps.
+    """
+
+    name: str
+    every: int
+    at: int
+    acts: tuple[Act, ...]
+    reads: Mapping[int, tuple[str, ...]]
+    looks: tuple[int, ...]
+    reach: float
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Entities that the workers draw.
+
+    `kernel(first, last, status, values, ids, *columns)` fills rows [0, last - first).
+    Entity number k of the draw (first <= k < last) has the id first_id + k, which the kernel writes as well.
+    """
+
+    type: int
+    count: int
+    first_id: int
+    kernel: str
+
+
+@dataclass(frozen=True, eq=False)
+class Given:
+    """Entities with given values: ids (n,) int64 and one array per column of the type, in the type's order.
+
+    Positions are on the lattice and inside the box already.
+    """
+
+    type: int
+    ids: NDArray[np.int64]
+    columns: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """Everything a runtime needs.
+
+    Attributes:
+        types: the entity types.
+        phases: in the order of a tick.
+        sources: the initial entities.
+        grid: blocks and cells.
+        seed: of the run.
+        reals: initial parameter values, float64.
+        integers: initial parameter values of int parameters, int64.
+        kernels: loads the compiled functions in the calling process: name -> function.
+        identity: hash of all that decides the bits of a run.
+        cpu: (name, features) that the kernels are compiled for.
+    """
+
+    types: tuple[TypeSpec, ...]
+    phases: tuple[Phase, ...]
+    sources: tuple[Drawn | Given, ...]
+    grid: Grid
+    seed: int
+    reals: NDArray[np.float64]
+    integers: NDArray[np.int64]
+    kernels: Callable[[], Mapping[str, Callable[..., None]]]
+    identity: str
+    cpu: tuple[str, str]

@@ -1,0 +1,129 @@
+"""What every runtime offers: the same program runs in this process or on many machines, with the same bits."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partitions.grid import Grid, Layout
+from partitions.program import Program
+
+Rows = tuple[NDArray[np.int64], list[NDArray[Any]]]
+
+
+class Runtime(ABC):
+    """Part one: what an implementation provides. Part two: what everyone gets free.
+
+    Attributes:
+        program: what it runs.
+        layout: who owns what.
+        workers: how many processes.
+        threads: per worker.
+    """
+
+    program: Program
+    layout: Layout
+    workers: int
+    threads: int
+
+    # Part one
+
+    @property
+    @abstractmethod
+    def tick(self) -> int:
+        """Ticks done."""
+
+    @abstractmethod
+    def advance(self, target: int) -> int:
+        """Run until `target` ticks are done or somebody calls `hold`; returns the ticks done.
+
+        Raises:
+            TickFault: an entity broke a rule; the least one, whatever the partitions.
+        """
+
+    @abstractmethod
+    def hold(self) -> int:
+        """Stop at the next common tick boundary; returns its tick. From any thread, or a signal handler."""
+
+    @abstractmethod
+    def rate(self, hz: float | None) -> None:
+        """Start at most `hz` ticks per second; None: as many as possible."""
+
+    @abstractmethod
+    def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
+        """New parameter values from the next tick on; not during `advance`."""
+
+    @abstractmethod
+    def digest(self) -> str:
+        """Hash of the state, 32 hexadecimal digits: equal for equal states, however they are partitioned."""
+
+    @abstractmethod
+    def counts(self) -> dict[int, int]:
+        """Type -> living entities."""
+
+    @abstractmethod
+    def deaths(self) -> dict[int, int]:
+        """Type -> entities that died since the start."""
+
+    @abstractmethod
+    def rows(self, type: int) -> Rows:
+        """Ids and columns of all entities of a type, sorted by id."""
+
+    @abstractmethod
+    def publish(self, address: tuple[str, int], secret: bytes) -> None:
+        """Send frames to the hub at this address from now on."""
+
+    @abstractmethod
+    def show(self) -> None:
+        """Publish the present state, so that a stopped run shows its last tick."""
+
+    @abstractmethod
+    def worker_of(self) -> Sequence[int]:
+        """Worker of each partition."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free everything; may be called twice."""
+
+    # Part two
+
+    @property
+    def partitions(self) -> int:
+        """Partitions that there are: no more than blocks, whatever was asked for."""
+        return len(self.layout.parts)
+
+    def part_boxes(self) -> list[tuple[tuple[float, ...], tuple[float, ...], int]]:
+        """(low corner, high corner, worker) of each partition, in world coordinates."""
+        return boxes_of(self.program.grid, self.layout, self.worker_of())
+
+    def __enter__(self) -> Runtime:
+        """Close at the end of the block."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close."""
+        self.close()
+
+
+def boxes_of(
+    grid: Grid, layout: Layout, worker_of: Sequence[int]
+) -> list[tuple[tuple[float, ...], tuple[float, ...], int]]:
+    """(low corner, high corner, worker) of each partition, in world coordinates."""
+    return [
+        (
+            tuple(float(e[i]) for e, i in zip(grid.block_edges, part.low, strict=True)),
+            tuple(float(e[i]) for e, i in zip(grid.block_edges, part.high, strict=True)),
+            worker,
+        )
+        for part, worker in zip(layout.parts, worker_of, strict=True)
+    ]
+
+
+def sorted_rows(ids: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> Rows:
+    """The same rows, sorted by id."""
+    order = np.argsort(ids, kind="stable")
+    return ids[order], [column[order] for column in columns]

@@ -1,0 +1,302 @@
+"""A worker: some partitions, its threads, and the tick loop; where the others are it does not know."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partitions.digest import add_digests, digest_table
+from partitions.errors import TickFault
+from partitions.exchange import Exchange, Poisoned, Transport
+from partitions.grid import Layout
+from partitions.program import Drawn, Program
+from partitions.store import Array, Crew, Partition, rebuild_all
+from partitions.tick import NO_ID, Tick
+
+PIECE = 1 << 20
+"""Initial entities are made and sent in pieces of this many, so that memory holds few of them twice."""
+Shown = tuple[int, tuple[Array, ...], NDArray[np.int64], tuple[Array, ...] | None, Array | None]
+"""Type, positions, ids, heading, scalar: what a view gets of one entity type."""
+
+
+class Publisher(Protocol):
+    """What shows the state to viewers; `partitions.frames` has one."""
+
+    @property
+    def fields(self) -> Mapping[str, str]:
+        """Type name -> field to colour by."""
+
+    def due(self, tick: int) -> bool:
+        """Whether somebody wants to see this tick."""
+
+    def publish(self, tick: int, types: Sequence[Shown], force: bool = False) -> bool:
+        """Take a copy of what is shown and return at once; `force`: whether it is due or not."""
+
+    def close(self) -> object:
+        """Say goodbye."""
+
+
+class Worker:
+    """Owns partitions and runs their ticks.
+
+    Attributes:
+        tick: ticks done.
+        parts: the partitions, by ascending number.
+        fault: what ended the run, if anything; set before the peers are told, so that a driver that polls it can abort
+            the transport when a peer has no exchange left to make.
+        relayed: the fault came from another worker.
+        publisher: shows the state, if anybody looks.
+    """
+
+    def __init__(
+        self,
+        program: Program,
+        layout: Layout,
+        owned: Sequence[int],
+        worker_of: Sequence[int],
+        rank: int,
+        threads: int,
+        transport: Transport,
+    ) -> None:
+        """Make empty partitions; `populate` fills them.
+
+        Args:
+            program: what to run.
+            layout: boxes of all partitions.
+            owned: numbers of this worker's partitions.
+            worker_of: worker of each partition.
+            rank: number of this worker.
+            threads: how many compiled functions run side by side.
+            transport: leads to the other workers.
+        """
+        self.tick = 0
+        self.rank = rank
+        self.fault: TickFault | None = None
+        self.relayed = False
+        self.publisher: Publisher | None = None
+        self.parts = [Partition(number, program.types, program.grid, layout) for number in sorted(owned)]
+        self._program, self._crew = program, Crew(threads)
+        self._kernels = program.kernels()
+        self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
+        self._ticks = Tick(program, self.parts, self._exchange, self._crew, self._kernels)
+        # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
+        self._changed = threading.Condition(threading.RLock())
+        self._running = self._held = False
+        self._limit: int | None = None
+        self._hz: float | None = None
+
+    # Set-up
+
+    def populate(self) -> None:
+        """Make this worker's share of the initial entities and hand all to their owners.
+
+        Worker w of W makes entities n*w//W up to n*(w+1)//W of each source. All workers must call it.
+
+        Raises:
+            TickFault: an entity could not be drawn, in tick 0, phase -1.
+        """
+        workers = self._exchange.workers
+        try:
+            for source in self._program.sources:
+                n = source.count if isinstance(source, Drawn) else len(source.ids)
+                first, last = n * self.rank // workers, n * (self.rank + 1) // workers
+                most = n // workers + 1  # of any worker, so that all make as many exchanges
+                for k in range(most // PIECE + 1):
+                    low, high = min(first + k * PIECE, last), min(first + (k + 1) * PIECE, last)
+                    self._exchange.distribute(source.type, *self._made(source, low, high))
+            rebuild_all([table for part in self.parts for table in part.tables], self._crew)
+            self._exchange.relocate(range(len(self._program.types)))
+        except (TickFault, Poisoned) as error:
+            raise self._stop(error) from None
+        self._exchange.narrow()
+
+    def _made(self, source: Any, first: int, last: int) -> tuple[NDArray[np.int64], dict[str, Array]]:
+        spec = self._program.types[source.type]
+        if not isinstance(source, Drawn):
+            columns = {
+                c.name: np.ascontiguousarray(values[first:last], c.dtype)
+                for c, values in zip(spec.columns, source.columns, strict=True)
+            }
+            return np.ascontiguousarray(source.ids[first:last], np.int64), columns
+        ids = np.empty(last - first, np.int64)
+        columns = {c.name: np.empty(last - first, c.dtype) for c in spec.columns}
+        status, faults = np.array([0, NO_ID, 0, 0], np.int64), np.zeros(8)
+        draw = self._kernels[source.kernel]
+        draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values())
+        if status[0]:
+            raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
+        return ids, columns
+
+    # Running
+
+    def advance(self, target: int, begun: Callable[[], None] | None = None) -> int:
+        """Run ticks until `tick` is `target` or a limit set by `release`.
+
+        Args:
+            target: ticks to be done.
+            begun: called once; a `hold` and `release` from then on act on this call.
+
+        Returns:
+            The tick reached.
+
+        Raises:
+            TickFault: an entity broke a rule, here or on another worker.
+            TransportError: a peer is gone.
+        """
+        if self.fault is not None:
+            raise self.fault
+        with self._changed:
+            if self._limit is not None and self._limit <= self.tick:
+                self._limit = None  # of an earlier call, which has kept it
+        if begun is not None:
+            begun()
+        due = time.monotonic()
+        while self._begin(target, due):
+            started = time.monotonic()
+            try:
+                self._ticks.run(self.tick)
+            except (TickFault, Poisoned) as error:
+                self._end(0)
+                raise self._stop(error) from None
+            except BaseException:
+                self._end(0)
+                raise
+            self._end(1)
+            if self.publisher is not None and self.publisher.due(self.tick):
+                self.show()
+            hz = self._hz
+            due = max(due, started) + 1 / hz if hz else 0.0
+        return self.tick
+
+    def _begin(self, target: int, due: float) -> bool:
+        """Wait until the next tick may start; False when it is not to."""
+        with self._changed:
+            while True:
+                end = target if self._limit is None else min(target, self._limit)
+                if self.tick >= end and not (self._held and self.tick < target):
+                    return False
+                wait = due - time.monotonic()
+                if self._held:
+                    self._changed.wait()
+                elif self._hz and wait > 0:
+                    self._changed.wait(wait)
+                else:
+                    self._running = True
+                    return True
+
+    def _end(self, ticks: int) -> None:
+        with self._changed:
+            self.tick += ticks
+            self._running = False
+
+    def _stop(self, error: TickFault | Poisoned) -> TickFault:
+        """Tell the peers, and keep the least fault that is known then."""
+        self.relayed = isinstance(error, Poisoned)
+        self.fault = error.fault if isinstance(error, Poisoned) else error
+        known = self._exchange.spread(self.fault)
+        if known.order < self.fault.order:
+            self.fault, self.relayed = known, True
+        return self.fault
+
+    def hold(self) -> int:
+        """Start no further tick until `release`. May be called from any thread, and from a signal handler.
+
+        Returns:
+            The tick at which this worker would stop: the one being executed plus one, or the ticks done.
+        """
+        with self._changed:
+            self._held = True
+            self._changed.notify_all()
+            return self.tick + self._running
+
+    def release(self, limit: int | None = None) -> None:
+        """End a `hold`; `advance` goes on up to tick `limit`, so that all workers can be stopped at the same one."""
+        with self._changed:
+            self._held, self._limit = False, limit
+            self._changed.notify_all()
+
+    def rate(self, hz: float | None) -> None:
+        """Start at most `hz` ticks per second; None: as many as possible."""
+        with self._changed:
+            self._hz = hz
+            self._changed.notify_all()
+
+    def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
+        """New parameter values; only between two calls of `advance`, at the same tick on all workers."""
+        self._ticks.reals[:], self._ticks.integers[:] = reals, integers
+
+    # Looking
+
+    def show(self) -> None:
+        """Publish the present state, whether it is due or not; not while another thread is in `advance`."""
+        if self.publisher is not None:
+            fields = self.publisher.fields
+            shown = [self._shown(t, fields.get(s.name)) for t, s in enumerate(self._program.types)]
+            self.publisher.publish(self.tick, shown, force=True)
+
+    def _shown(self, type: int, field: str | None) -> Shown:
+        names = [c.name for c in self._program.types[type].columns]
+        position = names[: self._program.grid.space.dim]
+        vectors = {v: [n for n in names if n.startswith(f"{v}.")] for v in {n.split(".")[0] for n in names if "." in n}}
+        heading = vectors.get("velocity") or vectors.get("heading") or []
+        coloured = vectors.get(field, [field] if field in names else []) if field is not None else []
+        ids, columns = self._gathered(type, list(dict.fromkeys([*position, *heading, *coloured])))
+        scalar: Array | None = None
+        if len(coloured) == 1:
+            scalar = columns[coloured[0]]
+        elif coloured:
+            scalar = np.sqrt(sum(np.square(columns[n], dtype=np.float64) for n in coloured))
+        return (type, tuple(columns[n] for n in position), ids, tuple(columns[n] for n in heading) or None, scalar)
+
+    def _gathered(self, type: int, names: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Array]]:
+        tables = [part.tables[type] for part in self.parts]
+        rows = [table.own_rows() for table in tables]
+        ids = np.concatenate([table.ids[which] for table, which in zip(tables, rows, strict=True)])
+        columns = {
+            name: np.concatenate([table.columns[name][which] for table, which in zip(tables, rows, strict=True)])
+            for name in names
+        }
+        return ids, columns
+
+    def rows(self, type: int) -> tuple[NDArray[np.int64], list[Array]]:
+        """Fresh copies of the ids and all columns of the entities owned here, in no order to rely on."""
+        ids, columns = self._gathered(type, [c.name for c in self._program.types[type].columns])
+        return ids, list(columns.values())
+
+    def digests(self) -> list[tuple[int, int]]:
+        """Per type, the two sums of `partitions.digest` over the entities owned here."""
+        return [
+            add_digests(digest_table(t, part.tables[t]) for part in self.parts) for t in range(len(self._program.types))
+        ]
+
+    def digest(self) -> tuple[int, int]:
+        """The sums over all types."""
+        return add_digests(self.digests())
+
+    def counts(self) -> dict[int, int]:
+        """Type -> entities owned here."""
+        return {t: sum(part.tables[t].n_own for part in self.parts) for t in range(len(self._program.types))}
+
+    @property
+    def deaths(self) -> dict[int, int]:
+        """Type -> entities that died here."""
+        return dict(enumerate(self._exchange.deaths))
+
+    def loads(self) -> dict[int, int]:
+        """Partition -> entities owned."""
+        return {part.number: sum(table.n_own for table in part.tables) for part in self.parts}
+
+    def memory(self) -> int:
+        """Bytes that the tables take."""
+        return sum(table.nbytes() for part in self.parts for table in part.tables)
+
+    def close(self) -> None:
+        """End the threads and the publisher."""
+        self._crew.close()
+        if self.publisher is not None:
+            self.publisher.close()

@@ -1,0 +1,28 @@
+"""Fixtures that several folders share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """One Ray for the whole session, with room for four workers; gives its address.
+
+    Runtimes find the connection of this process and leave it alone when they close.
+    """
+    ray = pytest.importorskip("ray")
+    if ray.is_initialized():
+        pytest.fail("something has left a Ray running")
+    try:
+        context = ray.init(
+            address="local", num_cpus=4, include_dashboard=False, object_store_memory=200 << 20, log_to_driver=False,
+            configure_logging=False, logging_level=logging.ERROR,
+        )  # fmt: skip
+    except (ConnectionError, OSError, RuntimeError, TimeoutError) as error:
+        pytest.skip(f"Ray cannot start here: {error}")
+    yield context.address_info["address"]
+    context.disconnect()

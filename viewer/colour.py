@@ -1,0 +1,104 @@
+"""The colours of the page (page/colour.js), for pictures made in Python.
+
+Everything is made in OKLCH, where equal steps look equal. Source: Ottosson 2020, "A perceptual color space for image
+processing". Angles in degrees, lightness 0 to 1; results are sRGB, 0 to 1.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+TYPE_HUES = (235, 70, 155, 350, 110, 300, 195, 30)
+GROUND = (0.039, 0.051, 0.075)
+INK = (0.8, 0.86, 0.95)
+_TO_CONE = np.array(
+    [
+        [1.0, 0.3963377774, 0.2158037573],
+        [1.0, -0.1055613458, -0.0638541728],
+        [1.0, -0.0894841775, -1.291485548],
+    ]
+)
+_TO_LINEAR = np.array(
+    [
+        [4.0767416621, -3.3077115913, 0.2309699292],
+        [-1.2684380046, 2.6097574011, -0.3413193965],
+        [-0.0041960863, -0.7034186147, 1.707614701],
+    ]
+)
+
+
+def oklch(lightness: float, chroma: float, hue: float) -> tuple[float, float, float]:
+    """One colour; what lies outside sRGB is brought in by lowering its chroma."""
+    while True:
+        angle, c = math.radians(hue), max(chroma, 0.0)
+        cones = _TO_CONE @ np.array([lightness, c * math.cos(angle), c * math.sin(angle)])
+        linear = _TO_LINEAR @ cones**3
+        if chroma <= 0 or ((linear >= -1e-4) & (linear <= 1.0001)).all():
+            red, green, blue = (_gamma(min(max(float(v), 0.0), 1.0)) for v in linear)
+            return red, green, blue
+        chroma -= 0.005
+
+
+def _gamma(value: float) -> float:
+    return 12.92 * value if value <= 0.0031308 else 1.055 * value ** (1 / 2.4) - 0.055
+
+
+def ramp(t: float) -> tuple[float, float, float]:
+    """Colour of a field's value, 0 <= t <= 1: violet, blue, green, yellow with lightness rising evenly."""
+    return oklch(0.42 + 0.52 * t, 0.15, 300 - 195 * t)
+
+
+def wheel(t: float) -> tuple[float, float, float]:
+    """Colour of a direction, t turns counter-clockwise from +x: all hues at one lightness."""
+    return oklch(0.78, 0.15, 360 * t + 30)
+
+
+def type_colour(index: int) -> tuple[float, float, float]:
+    """Colour of an entity type."""
+    return oklch(0.78, 0.15, TYPE_HUES[index % len(TYPE_HUES)])
+
+
+def worker_colour(worker: int) -> tuple[float, float, float]:
+    """Colour of a worker; neighbours in number are far apart in hue."""
+    return oklch(0.72, 0.13, 210 + 137.508 * worker)
+
+
+def parse(text: str) -> tuple[float, float, float]:
+    """Colour of "#rrggbb".
+
+    Raises:
+        ValueError: it is not of that form.
+    """
+    if len(text) != 7 or text[0] != "#":
+        raise ValueError(
+            f"the colour {text!r} was given; allowed is '#rrggbb' in hexadecimal digits.\n"
+            "No colour can be made of it.\n"
+            "Write for example '#3fb6e8'."
+        )
+    return int(text[1:3], 16) / 255, int(text[3:5], 16) / 255, int(text[5:7], 16) / 255
+
+
+def by_direction(heading: NDArray[np.int8]) -> NDArray[np.float64]:
+    """Colours of (n, 3) directions, (n, 3); what climbs is paler, what dives darker, what stands is grey."""
+    table = np.array([wheel(k / 256) for k in range(256)])
+    unit = heading / 127.0
+    turn = np.arctan2(unit[:, 1], unit[:, 0]) / (2 * np.pi) % 1.0
+    colours: NDArray[np.float64] = table[np.minimum((turn * 256).astype(np.int64), 255)]
+    climb = unit[:, 2:]
+    colours = colours + 0.35 * np.maximum(climb, 0) * (1 - colours)
+    colours = colours * (1 + 0.35 * np.minimum(climb, 0))
+    colours[~heading.any(axis=1)] = 0.5
+    return colours
+
+
+def by_scalar(scalar: NDArray[np.float32], low: float, high: float) -> NDArray[np.float64]:
+    """Colours of (n,) values over [low, high], (n, 3); NaN is grey."""
+    table = np.array([ramp(k / 255) for k in range(256)])
+    known = ~np.isnan(scalar)
+    share = np.clip((np.where(known, scalar, low).astype(np.float64) - low) / ((high - low) or 1.0), 0, 1)
+    colours: NDArray[np.float64] = table[np.rint(share * 255).astype(np.int64)]
+    colours[~known] = 0.5
+    return colours

@@ -1,0 +1,386 @@
+"""From a simulation to a program: plan the phases, make the grid, write the module, load the kernels."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from partitions.compiled import cpu_target, load
+from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
+from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from weaver.compiler.constants import constant
+from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
+from weaver.compiler.model import Model
+from weaver.errors import ModelError
+from weaver.simulation import Added, Behavior, Simulation
+
+SIDE = ("vector.py", "vector_numba.py", "random.py", "settle.py")
+"""Modules of ours that generated ones compile in."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A lowered simulation with its grid.
+
+    Attributes:
+        model: types, fields and searches.
+        behaviors: per behavior, its lowered acts.
+        reaches: per behavior, (largest move, largest distance of `at=`).
+        space, grid: where it happens.
+    """
+
+    model: Model
+    behaviors: list[tuple[Behavior, list[Lowered]]]
+    reaches: list[tuple[float, float]]
+    space: Space
+    grid: Grid
+
+
+def plan(sim: Simulation) -> Plan:
+    """Lower every behavior and choose reaches, blocks and cells.
+
+    Raises:
+        BehaviorError, ModelError: the model cannot run.
+    """
+    model = Model(sim)
+    behaviors = [(b, [lower_behavior(model, b, model.kinds.index(k)) for k in b.types]) for b in sim.behaviors]
+    radii = [
+        max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
+    ]
+    largest = max(radii, default=0.0)
+    reaches = []
+    for (behavior, _), radius in zip(behaviors, radii, strict=True):
+        looks = behavior.reach if behavior.reach is not None else radius or largest or math.inf
+        reaches.append((math.inf if behavior.jumps else looks, looks))
+    box = sim.box
+    space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
+    _check_radii(sim, model, behaviors, space)
+    counts = [0] * len(model.kinds)
+    for source in sim.sources:
+        counts[model.kinds.index(source.type)] += source.count
+    searches = []
+    for type in range(len(model.kinds)):
+        looked: list[float] = []
+        rim = 0.0
+        for (_, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+            for act in acts:
+                for name in act.lowering.looked:
+                    look = model.looks[name]
+                    if look.type == type:
+                        radius = max(look.radius, float(np.float32(look.radius))) if model.single(type) else look.radius
+                        looked.append(radius)
+                        rim = max(rim, radius + (reach if look.at else 0.0))
+        searches.append(Search(tuple(sorted(set(looked))), rim, counts[type]))
+    moves = [
+        reach
+        for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
+        if any(a.moves for a in acts) and math.isfinite(reach)
+    ]
+    shortest = min(a.length for a in space.axes)
+    grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
+    return Plan(model, behaviors, reaches, space, grid)
+
+
+def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Behavior, list[Lowered]]], space: Space) -> None:
+    for behavior, acts in behaviors:
+        for act in acts:
+            for name in act.lowering.looked:
+                radius = model.looks[name].radius
+                for a, axis in zip("xyz", space.axes, strict=False):
+                    if axis.periodic and not radius < axis.length / 2:
+                        raise ModelError(
+                            f"behavior {behavior.name!r} looks {radius:g} away; allowed on the periodic axis {a} of "
+                            f"length {axis.length:g} is less than half of it, {axis.length / 2:g}.\n"
+                            f"Further away an entity would be seen twice, once from each side.\n"
+                            f"Lower the radius, or make the box larger than {2 * radius:g}."
+                        )
+
+
+def compile(sim: Simulation) -> Program:
+    """Compile a simulation to what a runtime executes.
+
+    Raises:
+        BehaviorError, ModelError: the model cannot run.
+    """
+    from numba.core.errors import NumbaError
+
+    made = write(sim)
+    try:
+        made.program.kernels()
+    except NumbaError as cause:
+        from weaver.compiler.blame import blame
+
+        raise blame(made, cause) from cause
+    return made.program
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """A program with the text it was made of."""
+
+    plan: Plan
+    text: str
+    program: Program
+
+
+def write(sim: Simulation) -> Written:
+    """Plan and write a simulation; nothing is compiled yet."""
+    made = plan(sim)
+    model = made.model
+    phases: list[Phase] = []
+    names: list[str] = []
+    texts: list[list[str]] = []
+    for (behavior, acts), (reach, look_reach) in zip(made.behaviors, made.reaches, strict=True):
+        phase, written = _phase(model, behavior, acts, reach, look_reach)
+        phases.append(phase)
+        for act, kernel in zip(acts, written, strict=True):
+            texts += [act.lines, kernel.lines]
+            names.append(kernel.name)
+    sources, scatters = _sources(made)
+    head = _head(made)
+    text = "\n".join(
+        [
+            *head,
+            *(line for lines in model.functions.values() for line in ["", "", *lines]),
+            *(line for lines in [*texts, *(s.lines for s in scatters)] for line in ["", "", *lines]),
+            "",
+        ]
+    )
+    types = _types(model, phases)
+    parameters = list(sim.parameters.values())
+    reals = np.array([p.value for p in parameters if not p.integer], np.float64)
+    integers = np.array([p.value for p in parameters if p.integer], np.int64)
+    names += [s.name for s in scatters]
+    cpu = cpu_target()
+    identity = _identity(sim, text, types, made.grid, cpu)
+    program = Program(
+        types=types,
+        phases=tuple(phases),
+        sources=tuple(sources),
+        grid=made.grid,
+        seed=sim.seed,
+        reals=reals,
+        integers=integers,
+        kernels=partial(load_kernels, text, tuple(names)),
+        identity=identity,
+        cpu=cpu,
+    )
+    return Written(made, text, program)
+
+
+def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[..., None]]:
+    """Load the generated module in this process, compiling it if no process of this user has yet."""
+    here = Path(__file__).parent.parent
+    module = load("program", text, depends=[here / name for name in SIDE])
+    return {name: getattr(module, name) for name in names}
+
+
+def _phase(
+    model: Model, behavior: Behavior, acts: list[Lowered], reach: float, look_reach: float
+) -> tuple[Phase, list[Made]]:
+    reads: dict[int, dict[str, None]] = {}
+    looks: dict[int, None] = {}
+    for act in acts:
+        for type, name in act.lowering.reads:
+            for c in model.fields[type][name].columns:
+                reads.setdefault(type, {}).setdefault(c)
+        for type in act.lowering.looked.values():
+            looks.setdefault(type)
+            for c in model.fields[type]["position"].columns:
+                reads.setdefault(type, {}).setdefault(c)
+    done, written = [], []
+    for act in acts:
+        columns = [c for f in act.lowering.written for c in model.fields[act.type][f].columns]
+        buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
+        kernel = write_kernel(model, act, buffered, reach, look_reach)
+        kills = act.moves and "absorb" in model.sim.box.boundaries
+        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills))
+        written.append(kernel)
+    others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
+    moving = any(a.moves for a in acts)
+    phase = Phase(
+        behavior.name,
+        behavior.every,
+        behavior.at,
+        tuple(done),
+        {t: c for t, c in others.items() if c},
+        tuple(sorted(looks)),
+        reach if moving else 0.0,
+    )
+    return phase, written
+
+
+def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
+    result = []
+    for t in range(len(model.kinds)):
+        columns = tuple(Column(c, f.dtype) for f in model.fields[t].values() for c in f.columns)
+        read = {c for p in phases for c in p.reads.get(t, ())}
+        ghost = tuple(c.name for c in columns if c.name in read)
+        searched = any(t in p.looks for p in phases)
+        mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
+        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal))
+    return tuple(result)
+
+
+def _head(made: Plan) -> list[str]:
+    model, sim = made.model, made.model.sim
+    flags = "False" if sim.strict else "{'reassoc', 'nsz', 'contract', 'arcp'}"
+    lines = [
+        f'"""Kernels of {sim.name}, written by Weaver. Comments at line ends are line numbers of the source."""',
+        "",
+        "import math",
+        "",
+        "import numpy as np",
+        "from numba import njit",
+        "",
+        "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.settle import (cell_around, cell_of, clean4, clean8, distance2_2, distance2_3, nearest_image,",
+        "    next_draw, record, settle_absorb, settle_clamp, settle_periodic, settle_reflect, settle_strict, to_int,",
+        "    to_row, within2, within3, wrapped)",
+        "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
+        "from weaver.vector_numba import threshold",
+        "",
+        f"options_ = dict(fastmath={flags}, error_model='numpy', nogil=True)",
+        "helper_ = njit(**options_)",
+        "inner_ = njit(forceinline=True, **options_)",
+        "",
+        "",
+        "def kernel_(signature):",
+        "    return njit(signature, cache=True, **options_)",
+        "",
+        "",
+        "@helper_",
+        "def unit2_vector(parts):",
+        "    return Vec2(parts[0], parts[1])",
+        "",
+        "",
+        "@helper_",
+        "def unit3_vector(parts):",
+        "    return Vec3(parts[0], parts[1], parts[2])",
+        "",
+        "",
+        "ONE_ = np.uintp(1)",
+        "LANES8_, LAST8_, LANES16_, LAST16_ = np.uintp(8), np.uintp(7), np.uintp(16), np.uintp(15)",
+        f"quantum8_, quantum4_ = {made.space.quantum!r}, {made.space.quantum32!r}",
+    ]
+    sizes = ", ".join(constant(a.length) for a in made.space.axes)
+    lines.append(f"size_ = Vec{model.dim}({sizes})")
+    for a, axis in zip(model.axes, made.space.axes, strict=True):
+        lines.append(
+            f"low_{a}_, high_{a}_, length_{a}_ = {constant(axis.low)}, {constant(axis.high)}, {constant(axis.length)}"
+        )
+    for t, cells in enumerate(made.grid.cells):
+        for a, axis, n in zip(model.axes, made.space.axes, cells.shape, strict=True):
+            lines.append(f"{model.name(t)}_per_{a}_ = {constant(n / axis.length)}")
+    for name, look in model.looks.items():
+        single = model.single(look.type)
+        radius = max(look.radius, float(np.float32(look.radius))) if single else look.radius
+        for a, axis, edges in zip(model.axes, made.space.axes, made.grid.cells[look.type].edges, strict=True):
+            lines.append(f"{name}k{a}_ = np.uintp({scan_width(edges, radius, axis.periodic)})")
+        lines.append(f"{name}r2_ = {constant(look.radius * look.radius)}")
+        r = f"np.float32({float(np.float32(look.radius))!r})"
+        lines.append(f"{name}r2f_ = {r} * {r}")
+    parameters = list(sim.parameters.values())
+    reals = [p.value for p in parameters if not p.integer]
+    integers = [p.value for p in parameters if p.integer]
+    lines.append(f"fixed_reals_ = {constant(tuple(float(r) for r in reals)) if reals else '(0.0,)'}")
+    lines.append(f"fixed_integers_ = {constant(tuple(integers)) if integers else '(0,)'}")
+    return lines
+
+
+def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str]) -> str:
+    import llvmlite
+    import numba
+
+    here = Path(__file__).parent.parent
+    parts: list[Any] = [text, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
+    parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
+    parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
+    parts += [[(p.name, p.value) for p in sim.parameters.values()]]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
+
+
+def _sources(made: Plan) -> tuple[list[Drawn | Given], list[Made]]:
+    model = made.model
+    sources: list[Drawn | Given] = []
+    scatters = []
+    next_id = 0
+    chosen = any(isinstance(s, Added) and "id" in s.fields for s in model.sim.sources)  # else they cannot collide
+    given: list[np.ndarray[Any, Any]] = []
+    for source in model.sim.sources:
+        type = model.kinds.index(source.type)
+        if isinstance(source, Added):
+            ids, next_id = _ids(source, next_id)
+            if chosen:
+                given.append(ids)
+            sources.append(Given(type, ids, _columns(made, source, type)))
+        else:
+            scatter = write_scatter(model, source, next_id)
+            scatters.append(scatter)
+            sources.append(Drawn(type, source.count, next_id, scatter.name))
+            if chosen:
+                given.append(np.arange(next_id, next_id + source.count))
+            next_id += source.count
+    everyone = np.concatenate(given) if given else np.empty(0, np.int64)
+    unique, counts = np.unique(everyone, return_counts=True)
+    if len(unique) < len(everyone):
+        raise ModelError(
+            f"id {unique[counts > 1][0]} was given to two entities; ids are unique over all types.\n"
+            f"Neither could be told from the other.\n"
+            f"Give other ids, or leave the id column out."
+        )
+    return sources, scatters
+
+
+def _ids(source: Added, next_id: int) -> tuple[np.ndarray[Any, Any], int]:
+    if "id" not in source.fields:
+        return np.arange(next_id, next_id + source.count, dtype=np.int64), next_id + source.count
+    ids = np.ascontiguousarray(source.fields["id"], np.int64)
+    return ids, max(next_id, int(ids.max()) + 1 if len(ids) else 0)
+
+
+def _columns(made: Plan, source: Added, type: int) -> tuple[np.ndarray[Any, Any], ...]:
+    columns = []
+    for f in made.model.fields[type].values():
+        values = source.fields.get(f.name)
+        for k, _ in enumerate(f.columns):
+            if values is None:
+                default = f.default if f.vector is None else [f.default.x, f.default.y, getattr(f.default, "z", 0.0)][k]
+                column = np.full(source.count, default, f.dtype)
+            else:
+                column = np.array(values if f.vector is None else np.asarray(values)[:, k], f.dtype)
+            if f.name == "position":
+                column = _settled(made, source, type, k, column)
+            elif column.dtype.kind == "f":
+                column[np.isnan(column)] = np.nan
+            columns.append(column)
+    return tuple(columns)
+
+
+def _settled(made: Plan, source: Added, type: int, k: int, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    axis = made.space.axes[k]
+    quantum = made.space.quantum32 if made.model.single(type) else made.space.quantum
+    p = np.rint(column.astype(np.float64) / quantum) * quantum + 0.0
+    if axis.periodic:
+        p = np.where(p < axis.low, p + axis.length, np.where(p >= axis.high, p - axis.length, p))
+        far = (p < axis.low) | (p >= axis.high)
+        p = np.where(far, p - axis.length * np.floor((p - axis.low) / axis.length), p)
+        p = np.where((p < axis.low) | (p >= axis.high), axis.low, p) + 0.0
+    outside = ~((p >= axis.low) & (p <= axis.high))
+    if outside.any():
+        row = int(np.flatnonzero(outside)[0])
+        raise ModelError(
+            f"{source.type.__name__} row {row} has position.{'xyz'[k]} = {column[row]:g}; "
+            f"the box goes from {axis.low:g} to {axis.high:g}.\n"
+            f"No partition would own it.\n"
+            f"Move it inside, or choose a larger Box or another origin."
+        )
+    return p.astype(column.dtype)

@@ -1,0 +1,82 @@
+"""What the compiler made of an app, for people: phases, reads, writes, exchanges, choices, and the kernel text."""
+
+from __future__ import annotations
+
+import math
+
+from partitions.program import Drawn, Phase
+from weaver.compiler.build import Written, write
+from weaver.simulation import Simulation
+
+
+def explain(sim: Simulation) -> str:
+    """Describe a simulation's program without running it.
+
+    Raises:
+        BehaviorError, ModelError: the model cannot run.
+    """
+    written = write(sim)
+    program, model = written.program, written.plan.model
+    lines = [f"{sim.name}: identity {program.identity}, compiled for {program.cpu[0]}", ""]
+    lines += ["Grid", *(f"  {line}" for line in _grid(written))]
+    lines += ["", "Entities at the start"]
+    for source in program.sources:
+        count = source.count if isinstance(source, Drawn) else len(source.ids)
+        how = "drawn by the workers" if isinstance(source, Drawn) else "given"
+        lines.append(f"  {count} {model.name(source.type)}, {how}")
+    lines += ["", "Parameters"]
+    for p in sim.parameters.values():
+        lines.append(f"  {p.name} = {p.value:g}{', fixed: used when the file ran' if p.fixed else ''}")
+    lines += ["", "Phases of a tick, in order"]
+    for phase in program.phases:
+        lines += [f"  {line}" for line in _phase(written, phase)]
+    mode = "strict: as written, without reassociation" if sim.strict else "sums over neighbours may be reassociated"
+    lines += ["", f"Kernels ({mode})", "", written.text]
+    return "\n".join(lines)
+
+
+def _grid(written: Written) -> list[str]:
+    grid, model = written.program.grid, written.plan.model
+    widths = [axis.length / n for axis, n in zip(grid.space.axes, grid.blocks, strict=True)]
+    lines = [
+        f"{_times(grid.blocks)} blocks of {_times(widths)}, the smallest unit that a partition owns: "
+        "at least the largest distance that anyone looks or moves",
+        f"positions are multiples of {grid.space.quantum:g}",
+    ]
+    for t, cells in enumerate(grid.cells):
+        if any(look.type == t for look in model.looks.values()):
+            radii = sorted({look.radius for look in model.looks.values() if look.type == t})
+            lines.append(
+                f"{model.name(t)}: {_times(cells.shape)} cells; "
+                f"looked for within {', '.join(f'{r:g}' for r in radii)}; ghosts {_times(cells.rim)} cells deep"
+            )
+        else:
+            lines.append(f"{model.name(t)}: never looked for, so no ghosts")
+    return lines
+
+
+def _phase(written: Written, phase: Phase) -> list[str]:
+    model = written.plan.model
+    when = "every tick" if phase.every == 1 else f"at ticks with tick % {phase.every} == {phase.at}"
+    lines = [f"{phase.name} ({when})"]
+    before = [f"{model.name(t)}.{c}" for t in phase.looks for c in phase.reads.get(t, ())]
+    if phase.looks:
+        names = ", ".join(model.name(t) for t in phase.looks)
+        lines.append(f"  looks for {names}; reads of others: position{''.join(', ' + c for c in before)}")
+        lines.append("  before it: ghosts of these are refreshed, those columns that are stale")
+    for act in phase.acts:
+        name = model.name(act.type)
+        lines.append(f"  {name} writes {', '.join(act.writes) or 'nothing'}")
+        if act.buffered:
+            lines.append(f"    into second buffers, since others read the old values: {', '.join(act.buffered)}")
+        if act.moves:
+            far = math.isinf(phase.reach)
+            limit = "without limit: any worker may receive it" if far else f"by {phase.reach:g} at most"
+            lines.append(f"    moves {limit}; after it: {name} is exchanged, movers and ghosts in one message")
+        if act.kills:
+            lines.append("    can die at an absorbing end")
+    return lines
+
+
+def _times(values: tuple[float, ...] | list[float] | tuple[int, ...]) -> str:
+    return " x ".join(f"{v:g}" for v in values)

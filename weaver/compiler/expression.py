@@ -1,0 +1,434 @@
+"""Expressions as numba text: arithmetic, comparisons, fields, calls."""
+
+from __future__ import annotations
+
+import ast
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+import numpy as np
+
+from weaver.compiler.comprehension import reduce
+from weaver.compiler.constants import NotConstant, constant
+from weaver.compiler.helper import call_helper
+from weaver.compiler.model import Ref
+from weaver.compiler.scope import SEARCHES, Scope, fold
+from weaver.compiler.search import Search
+from weaver.compiler.source import UNBOUND
+from weaver.compiler.thresholds import squared_threshold
+from weaver.compiler.words import world_call
+from weaver.entity import VECTORS
+from weaver.vector import polar
+
+VECTOR_METHODS = ("length", "length2", "dot", "cross", "normalized", "clamped", "rotated", "angle")
+MATH = (
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "ceil", "copysign", "cos", "cosh", "degrees",
+    "erf", "erfc", "exp", "expm1", "fabs", "floor", "gamma", "hypot", "isfinite", "isinf", "isnan", "lgamma",
+    "log", "log10", "log1p", "log2", "pow", "radians", "sin", "sinh", "sqrt", "tan", "tanh", "trunc",
+)  # fmt: skip
+NUMPY = (
+    "abs", "arccos", "arcsin", "arctan", "arctan2", "ceil", "cos", "cosh", "exp", "exp2", "expm1", "floor",
+    "hypot", "log", "log10", "log1p", "log2", "sign", "sin", "sinh", "sqrt", "tan", "tanh", "isnan", "isfinite",
+)  # fmt: skip
+BUILTINS = ("abs", "min", "max", "int", "float", "bool", "round", "range", "len", "pow", "divmod")
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
+    ast.LShift: "<<", ast.RShift: ">>", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^",
+    ast.UAdd: "+", ast.USub: "-", ast.Invert: "~",
+    ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
+}  # fmt: skip
+
+
+class Expressions(Scope, ABC):
+    """Lowers expressions; statements that they need before them are emitted on the way."""
+
+    @abstractmethod
+    def statement(self, node: ast.stmt) -> None:
+        """Lower one statement."""
+
+    @abstractmethod
+    def block(self, body: Sequence[ast.stmt]) -> None:
+        """Lower statements one level deeper."""
+
+    @abstractmethod
+    def plain(self, target: ast.expr) -> str:
+        """Text of a target that is a name, or a tuple of names."""
+
+    def hoists(self, node: ast.AST) -> bool:
+        """Whether an expression needs statements before it: searches and helpers that write `me`."""
+        for n in ast.walk(node):
+            if isinstance(n, ast.Call):
+                if self.world_word(n) in SEARCHES or (isinstance(n.func, ast.Name) and self.writes_me(n)):
+                    return True
+            if isinstance(n, ast.GeneratorExp):
+                return True
+            if isinstance(n, ast.Compare) and len(n.ops) == 1 and isinstance(n.left, ast.Call):
+                if isinstance(n.left.func, ast.Attribute) and n.left.func.attr == "length":
+                    return True
+        return False
+
+    def writes_me(self, node: ast.Call) -> bool:
+        """Whether a call passes `me` on to a helper, which may write it."""
+        return any(isinstance(a, ast.Name) and a.id == self.me for a in [*node.args, *(k.value for k in node.keywords)])
+
+    def values(self, nodes: Sequence[ast.expr]) -> list[str]:
+        """Operands from left to right; what stands left of a hoisted one is computed before it."""
+        last = max((k for k, n in enumerate(nodes) if self.hoists(n)), default=-1)
+        codes = []
+        for k, node in enumerate(nodes):
+            code = self.value(node)
+            if k < last and not isinstance(node, ast.Constant):
+                held = self.temporary()
+                self.emit(f"{held} = {code}")
+                code = held
+            codes.append(code)
+        return codes
+
+    def test(self, node: ast.expr) -> str:
+        """Text of a condition."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return f"(not {self.test(node.operand)})"
+        if isinstance(node, ast.BoolOp):
+            return self.both(node, self.test)
+        ref = self.reference(node)
+        if ref is not None:
+            return "True" if ref.loop else f"({ref.row} >= 0)"
+        if self.world_word(node) in ("nearest", "pick"):
+            return f"({Search(self, node).one().row} >= 0)"
+        return self.value(node)
+
+    def both(self, node: ast.BoolOp, lower: Callable[[ast.expr], str]) -> str:
+        """`and`, `or`: later operands are reached only if the earlier ones leave it open."""
+        word = "and" if isinstance(node.op, ast.And) else "or"
+        if not any(self.hoists(v) for v in node.values[1:]):
+            return "(" + f" {word} ".join(lower(v) for v in node.values) + ")"
+        held = self.temporary()
+        self.emit(f"{held} = {lower(node.values[0])}")
+        depth = self.depth
+        for value in node.values[1:]:
+            self.emit(f"if {held}:" if word == "and" else f"if not {held}:")
+            self.depth += 1
+            self.emit(f"{held} = {lower(value)}")
+        self.depth = depth
+        return held
+
+    def value(self, node: ast.expr) -> str:
+        """Text of an expression."""
+        if isinstance(node, ast.Constant):
+            return self.literal(node)
+        if isinstance(node, ast.Name):
+            return self.name(node)
+        if isinstance(node, ast.Attribute):
+            return self.attribute(node)
+        if isinstance(node, ast.BinOp):
+            self.check_power(node.op, node.right)
+            left, right = self.values([node.left, node.right])
+            return self.combine(left, self.operator(node.op, node), right)
+        if isinstance(node, ast.UnaryOp):
+            if isinstance(node.op, ast.Not):
+                return f"(not {self.test(node.operand)})"
+            return f"({OPERATORS[type(node.op)]}{self.value(node.operand)})"
+        if isinstance(node, ast.BoolOp):
+            return self.both(node, self.value)
+        if isinstance(node, ast.Compare):
+            return self.compare(node)
+        if isinstance(node, ast.IfExp):
+            return self.conditional(node)
+        if isinstance(node, ast.Call):
+            return self.call(node)
+        if isinstance(node, (ast.Tuple, ast.List)):
+            items = self.values(node.elts)
+            return f"({', '.join(items)}{',' if len(items) == 1 else ''})"
+        if isinstance(node, ast.Subscript):
+            return self.subscript(node)
+        self.fail(
+            node,
+            f"this {type(node).__name__} cannot be used in a behavior",
+            "Behaviors are compiled to machine code, which knows numbers, vectors and entities.",
+            "Write it with arithmetic, comparisons, calls, and loops over world.near(...) or constants.",
+        )
+
+    def literal(self, node: ast.Constant) -> str:
+        """Text of a literal."""
+        try:
+            return constant(node.value)
+        except NotConstant:
+            self.fail(
+                node,
+                f"{node.value!r} cannot be used here",
+                "Values in a behavior are numbers, vectors and entities.",
+                "Use an enum.IntEnum for names of states; None only for a variable that holds an entity.",
+            )
+
+    def name(self, node: ast.Name) -> str:
+        """Text of a variable or a captured value."""
+        if node.id in (self.me, self.world) or self.reference(node) is not None:
+            what = "the world" if node.id == self.world else "an entity"
+            self.fail(
+                node,
+                f"{node.id!r} is {what}, and is used as a value",
+                "An entity's row changes as entities move, so it cannot be stored, compared with a number or returned.",
+                f"Store {node.id}.id, or use one of its fields."
+                if node.id != self.world
+                else "Call one of its functions.",
+            )
+        if node.id in self.flow.locals or node.id in self.renamed:
+            return self.local(node.id)
+        value = self.source.resolve(node.id)
+        if value is UNBOUND:
+            self.fail(
+                node,
+                f"{node.id!r} means nothing here",
+                "It is neither set in the function nor outside it.",
+                "Set it before, or import it.",
+            )
+        return self.captured(node, value)
+
+    def attribute(self, node: ast.Attribute) -> str:
+        """A field, a component, a word of the world, or a captured value."""
+        if isinstance(node.value, ast.Name):
+            if node.value.id == self.me:
+                if node.attr == "id":
+                    return self.need("id_")
+                return self.own_field(node, write=False)
+            if node.value.id == self.world:
+                return self.world_value(node)
+            ref = self.reference(node.value)
+            if ref is not None:
+                return self.read_other(node, ref)
+        value = self.outside(node)
+        if value is not UNBOUND:
+            return self.captured(node, value)
+        if node.attr not in ("x", "y", "z"):
+            self.fail(
+                node,
+                f"{ast.unparse(node)} does not exist",
+                "Values in a behavior are numbers and vectors; a vector has x, y and z.",
+                "Read a field of the entity or of a neighbour.",
+            )
+        return f"{self.value(node.value)}.{node.attr}"
+
+    def world_value(self, node: ast.Attribute) -> str:
+        """`world.dt`, `tick`, `time`, `size`."""
+        if node.attr == "dt":
+            return repr(self.model.sim.dt)
+        if node.attr == "tick":
+            return self.need("tick_")
+        if node.attr == "time":
+            return f"({self.need('tick_')} * {self.model.sim.dt!r})"
+        if node.attr == "size":
+            return "size_"
+        self.no_word(node)
+
+    def operator(self, op: ast.operator, node: ast.AST) -> str:
+        """Text of an operator."""
+        if type(op) not in OPERATORS:
+            self.fail(node, "this operator cannot be used", "Vectors have dot and cross.", "Use v.dot(w).")
+        return OPERATORS[type(op)]
+
+    def combine(self, left: str, operator: str, right: str) -> str:
+        """Text of a binary operation."""
+        return f"({left} {operator} {right})"
+
+    def check_power(self, op: ast.operator, right: ast.expr) -> None:
+        """`int ** negative` has no int value."""
+        if isinstance(op, ast.Pow) and isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.USub):
+            if isinstance(right.operand, ast.Constant) and isinstance(right.operand.value, int):
+                self.fail(
+                    right,
+                    f"a power with the exponent {ast.unparse(right)} is asked for",
+                    "An int to a negative power has no int value, and whether the base is an int depends on the path.",
+                    f"Write {ast.unparse(right)}.0, or divide.",
+                )
+
+    def compare(self, node: ast.Compare) -> str:
+        """Comparisons, of entities too."""
+        operands = [node.left, *node.comparators]
+        if len(node.ops) == 1:
+            same = self.compare_entities(node.left, node.ops[0], operands[1], node)
+            if same is not None:
+                return same
+        for op in node.ops:
+            if type(op) not in OPERATORS:
+                self.fail(
+                    node,
+                    f"`{ast.unparse(node)}` cannot be used here",
+                    "`is` compares entities and None; `in` needs a container.",
+                    "Write it with ==, !=, <, <=, >, >= joined by `or`.",
+                )
+        if len(node.ops) == 1:
+            squared = self.compare_length(node.left, OPERATORS[type(node.ops[0])], node.comparators[0])
+            if squared is not None:
+                return squared
+        codes = self.values(operands)
+        text = codes[0]
+        for op, code in zip(node.ops, codes[1:], strict=True):
+            text += f" {OPERATORS[type(op)]} {code}"
+        return f"({text})"
+
+    def compare_length(self, left: ast.expr, operator: str, right: ast.expr) -> str | None:
+        """`v.length() < constant` without the root, exactly; None for anything else."""
+        if not (isinstance(left, ast.Call) and isinstance(left.func, ast.Attribute) and left.func.attr == "length"):
+            return None
+        if operator not in ("<", "<=", ">", ">=") or left.args or self.outside(left.func) is not UNBOUND:
+            return None
+        try:
+            limit = float(fold(self, right))
+        except (NotConstant, TypeError, ZeroDivisionError):
+            return None
+        if not 0 < limit < 1e150:
+            return None
+        vector = self.temporary("v")
+        self.emit(f"{vector} = {self.value(left.func.value)}")
+        t8, t4 = (constant(squared_threshold(limit, operator, single)) for single in (False, True))
+        return f"({vector}.length2() {operator} threshold({vector}, {t8}, {t4}))"
+
+    def compare_entities(self, left: ast.expr, op: ast.cmpop, right: ast.expr, node: ast.AST) -> str | None:
+        """`best is None`, `other == best`, `other is me`; None if no entity is compared."""
+        if not isinstance(op, (ast.Is, ast.IsNot, ast.Eq, ast.NotEq)):
+            return None
+        yes = isinstance(op, (ast.Is, ast.Eq))
+        if isinstance(left, ast.Constant) and left.value is None:
+            left, right = right, left
+        a = self.reference(left)
+        if isinstance(right, ast.Constant) and right.value is None:
+            if a is None:
+                if self.world_word(left) in ("nearest", "pick"):
+                    return f"(not {self.test(left)})" if yes else self.test(left)
+                return None
+            known = "False" if a.loop else f"({a.row} < 0)"
+            return known if yes else f"(not {known})"
+        one, two = self.identity(left), self.identity(right)
+        if one is None or two is None:
+            return None
+        return f"({one} {'==' if yes else '!='} {two})"
+
+    def identity(self, node: ast.expr) -> str | None:
+        """Text of the id of an entity expression; -1 stands for None."""
+        if isinstance(node, ast.Name) and node.id == self.me:
+            return self.need("id_")
+        ref = self.reference(node)
+        if ref is None:
+            return None
+        code = self.read_other(ast.Attribute(node, "id"), Ref(ref.types, ref.row, ref.tag, ref.loop))
+        return code if ref.loop else f"({code} if {ref.row} >= 0 else -1)"
+
+    def conditional(self, node: ast.IfExp) -> str:
+        """`a if t else b`."""
+        if not (self.hoists(node.body) or self.hoists(node.orelse)):
+            test = self.test(node.test)
+            return f"({self.value(node.body)} if {test} else {self.value(node.orelse)})"
+        held = self.temporary()
+        self.emit(f"if {self.test(node.test)}:")
+        self.depth += 1
+        self.emit(f"{held} = {self.value(node.body)}")
+        self.depth -= 1
+        self.emit("else:")
+        self.depth += 1
+        self.emit(f"{held} = {self.value(node.orelse)}")
+        self.depth -= 1
+        return held
+
+    def subscript(self, node: ast.Subscript) -> str:
+        """An element of a captured tuple or array."""
+        base = self.value(node.value)
+        index = node.slice
+        items = index.elts if isinstance(index, ast.Tuple) else [index]
+        if any(isinstance(i, ast.Slice) for i in items):
+            self.fail(node, "a slice cannot be used in a behavior", "Constants are taken one by one.", "Use an index.")
+        return base + "".join(f"[{code}]" for code in self.values(items))
+
+    def call(self, node: ast.Call) -> str:
+        """A call: of the world, a vector's method, a known function, or a helper."""
+        word = self.world_word(node)
+        if word is not None:
+            return world_call(self, node, word)
+        if any(isinstance(a, ast.Starred) for a in node.args) or any(k.arg is None for k in node.keywords):
+            self.fail(node, "* and ** cannot be used in a call", "The arguments must be plain.", "Write them out.")
+        if isinstance(node.func, ast.Name) and node.func.id in ("any", "all", "sum", "min", "max"):
+            if node.args and isinstance(node.args[0], (ast.GeneratorExp, ast.ListComp)):
+                return reduce(self, node)
+        function = self.outside(node.func)
+        if function is UNBOUND:
+            if isinstance(node.func, ast.Attribute) and node.func.attr in VECTOR_METHODS:
+                base, *arguments = self.values([node.func.value, *node.args, *(k.value for k in node.keywords)])
+                return f"{base}.{node.func.attr}({', '.join(arguments)})"
+            self.not_callable(node)
+        if (isinstance(function, type) and function in VECTORS) or function is polar:
+            codes = self.values([*node.args, *(k.value for k in node.keywords)])
+            names = ["" for _ in node.args] + [f"{k.arg}=" for k in node.keywords]
+            name = function.__name__
+            return f"{name}({', '.join(n + c for n, c in zip(names, codes, strict=True))})"
+        if function is isinstance:
+            return self.instance_test(node)
+        module = getattr(function, "__module__", None)
+        name = getattr(function, "__name__", "")
+        if module == "math" and name in MATH:
+            return f"math.{name}({', '.join(self.values(node.args))})"
+        if name in NUMPY and function is getattr(np, name):
+            return f"np.{name}({', '.join(self.values(node.args))})"
+        if module == "builtins" and name in BUILTINS:
+            return self.builtin(node, name)
+        code = self.helper_call(node)
+        if code is None:
+            self.not_callable(node)
+        if code == "":
+            self.fail(
+                node,
+                f"{ast.unparse(node.func)}(...) is used as a value, but it returns nothing",
+                "There is no value to use.",
+                "Return one from it, or call it on a line of its own.",
+            )
+        return code
+
+    def not_callable(self, node: ast.Call) -> NoReturn:
+        """The error for a call that cannot be compiled."""
+        self.fail(
+            node,
+            f"{ast.unparse(node.func)}(...) cannot be called in a behavior",
+            "It is neither a word of the world, a function of math, nor a plain Python function.",
+            "Write it as a function with def, or use math.",
+        )
+
+    def builtin(self, node: ast.Call, name: str) -> str:
+        """abs, min, max, int, float, bool, round, range and len."""
+        if name == "len" and node.args and self.world_word(node.args[0]) == "near":
+            self.fail(
+                node,
+                "len(world.near(...)) is asked for",
+                "Neighbours are a loop, not a list.",
+                f"Write world.count({ast.unparse(node.args[0]).split('(', 1)[1]}.",
+            )
+        if node.keywords:
+            self.fail(node, f"{name} takes no keywords here", "Only plain values.", "Leave them out.")
+        if name in ("bool",):
+            return f"bool({self.test(node.args[0])})" if node.args else "False"
+        codes = self.values(node.args)
+        if name == "int":
+            return f"to_int({', '.join(codes)})" if codes else "0"
+        if name == "float":
+            return f"np.float64({', '.join(codes)})" if codes else "0.0"
+        return f"{name}({', '.join(codes)})"
+
+    def instance_test(self, node: ast.Call) -> str:
+        """`isinstance(other, Wolf)`: known when the text is made, or from the tag."""
+        wanted = {self.model.kinds.index(k) for k in self.kinds_of(node.args[1]) if k in self.model.kinds}
+        if isinstance(node.args[0], ast.Name) and node.args[0].id == self.me:
+            return str(self.me_type in wanted)
+        ref = self.reference(node.args[0])
+        if ref is None:
+            self.fail(node, "isinstance is asked of a value", "Only entities have types here.", "Pass an entity.")
+        if len(ref.types) == 1:
+            known = str(ref.types[0] in wanted)
+            return known if ref.loop or known == "False" else f"({ref.row} >= 0)"
+        return "(" + (" or ".join(f"{ref.tag} == {t}" for t in ref.types if t in wanted) or "False") + ")"
+
+    def helper_call(self, node: ast.expr) -> str | None:
+        """Lower a call of a plain Python function; "" if it returns nothing, None if it is not such a call."""
+        if not isinstance(node, ast.Call):
+            return None
+        function = self.outside(node.func)
+        if function is UNBOUND or not hasattr(function, "__code__"):
+            return None
+        return call_helper(self, node, function)

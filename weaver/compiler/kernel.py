@@ -1,0 +1,360 @@
+"""Kernels: the loop over a partition's cells around a lowered behavior, and the loop that draws initial entities."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from partitions.program import Argument
+from weaver.compiler.constants import NotConstant, constant
+from weaver.compiler.helper import finish_returns, marked_return
+from weaver.compiler.lower import Lowering
+from weaver.compiler.model import Model, column_name, convert
+from weaver.compiler.source import FunctionSource
+from weaver.entity import Field
+from weaver.errors import ModelError
+from weaver.random import DRAWS, key
+from weaver.simulation import Behavior, Scatter
+from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
+
+TYPES = {
+    "<f8": "float64", "<f4": "float32", "|b1": "boolean", "|i1": "int8", "<i2": "int16", "<i4": "int32", "<i8": "int64",
+    "|u1": "uint8", "<u2": "uint16", "<u4": "uint32", "<u8": "uint64",
+}  # fmt: skip
+"""numpy dtype string -> numba type name."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A kernel as text, with the arrays it takes."""
+
+    name: str
+    lines: list[str]
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """A behavior lowered for one of its types, before its kernel is written."""
+
+    behavior: Behavior
+    type: int
+    lowering: Lowering
+    lines: list[str]
+
+    @property
+    def name(self) -> str:
+        """Name of the kernel; the per-entity function has an underscore more."""
+        return f"{self.behavior.name}__{self.lowering.model.name(self.type)}"
+
+    @property
+    def moves(self) -> bool:
+        """Whether positions are written."""
+        return "position" in self.lowering.written
+
+
+def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
+    """Lower a behavior for one entity type."""
+    source = FunctionSource(behavior.function)
+    me, world = source.arguments
+    low = Lowering(model, source, (me, type), world)
+    low.is_behavior = True
+    low.function_return = marked_return
+    model.active.append(behavior.function)
+    low.body()
+    model.active.pop()
+    if "position" in low.written and "reflect" in model.sim.box.boundaries and _turns(model, type):
+        low.loaded.setdefault("velocity")
+        low.written.setdefault("velocity")
+    name = f"{behavior.name}__{model.name(type)}_"
+    parameters = [*low.context, *(f"me_{f}_" for f in low.loaded)]
+    head = [f"# {source.path}:{source.node.lineno}", "@inner_", f"def {name}({', '.join(parameters)}):"]
+    body = finish_returns(low.out, [f"me_{f}_" for f in low.written], False)
+    return Lowered(behavior, type, low, head + body)
+
+
+def _turns(model: Model, type: int) -> bool:
+    velocity = model.fields[type].get("velocity")
+    return velocity is not None and velocity.vector is not None and model.size(type, "velocity") == model.dim
+
+
+def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reach: float, look_reach: float) -> Made:
+    """Write the kernel of a lowered behavior.
+
+    Args:
+        model: the program.
+        lowered: the behavior and type.
+        buffered: columns whose new values go to a second buffer.
+        reach: the largest move, maybe infinite.
+        look_reach: how far `at=` may lie.
+    """
+    low, type = lowered.lowering, lowered.type
+    t = model.name(type)
+    moves = lowered.moves
+    mortal = moves and "absorb" in model.sim.box.boundaries
+    arrays: dict[str, Argument] = {}
+
+    def array(name: str, argument: Argument) -> str:
+        arrays.setdefault(name, argument)
+        return name
+
+    ids = array(f"{t}_ids_", Argument("ids", type))
+    start = array(f"{t}_start_", Argument("start", type))
+    geometry = array(f"{t}_geometry_", Argument("geometry", type))
+    positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+    known = _known_arrays(model)
+    prologue: list[str] = []
+    for name in low.context:
+        if name in known:
+            array(name, known[name])
+        elif name == "key_":
+            prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, t, lowered.behavior.name)):#x})")
+        elif name == "reach_":
+            prologue.append(f"reach_ = {constant(look_reach)}")
+    geometries = [(k, model.name(k)) for k in range(len(model.kinds))]
+    for k, name in geometries:
+        for what, index, cast in (("e", 1, "np.uintp"), ("rim_", 4, "np.int64"), ("first_", 10, "np.int64")):
+            for j, a in enumerate("xyz"):
+                word = f"{name}_{what}{a}_"
+                if word in low.context or (k == type and what == "e"):
+                    array(f"{name}_geometry_", Argument("geometry", k))
+                    prologue.append(f"{word} = {cast}({name}_geometry_[{index + j}])")
+    body = [f"{', '.join(f'me_{f}_' for f in low.written)}, = " if low.written else ""]
+    call = f"{lowered.name}_({', '.join([*low.context, *(f'me_{f}_' for f in low.loaded)])})"
+    body = [f"{'(' + body[0][:-3] + ') = ' if low.written else ''}{call}"]
+    loads = []
+    for f in low.loaded:
+        for c in model.fields[type][f].columns:
+            array(column_name(t, c), Argument("column", type, c))
+        loads.append(f"me_{f}_ = {model.read(type, f, 'row_')}")
+    settle = _settle(model, type, reach, lowered, mortal) if moves else []
+    stores = []
+    for f in low.written:
+        spec = model.fields[type][f]
+        for c, part in zip(spec.columns, _parts(spec, f"me_{f}_"), strict=True):
+            if f == "position":
+                part = f"settled{c[-1]}_"
+            out = array(column_name(t, c) + "out_", Argument("out", type, c))
+            stores.append(f"{out}[row_] = {_stored(spec, part)}")
+    if mortal:
+        dead = array(f"{t}_dead_", Argument("dead", type))
+        stores += ["if left_:", f"    {dead}[row_] = 1"]
+    entity = [f"id_ = {ids}[row_]"]
+    if low.draws:
+        entity.append("status_[2] = 0")
+    entity += [f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, positions, strict=True)]
+    entity += loads + body
+    if "status_" in low.context:
+        entity += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, sx_, sy_, 0.0, 0)"]
+        entity += ["    status_[3] = 0"]
+    if low.draws:
+        entity += [f"if status_[2] > {DRAWS}:", "    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
+    entity += settle + stores
+    g = geometry
+    lines = [f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition"]
+    argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
+    lines += [f"@kernel_({_signature(model, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
+    lines += [f"    {p}" for p in prologue]
+    lines += [
+        f"    ownx_ = np.uintp({g}[7])",
+        f"    owny_ = np.uintp({g}[8])",
+        f"    rimx_, rimy_, rimz_ = np.uintp({g}[4]), np.uintp({g}[5]), np.uintp({g}[6])",
+        "    for cell_ in range(first_, last_):",
+        "        line_ = cell_ // ownx_",
+        "        cellx_ = cell_ - line_ * ownx_ + rimx_",
+    ]
+    if model.dim == 3:
+        lines += [
+            "        layer_ = line_ // owny_",
+            "        celly_ = line_ - layer_ * owny_ + rimy_",
+            "        cellz_ = layer_ + rimz_",
+            f"        here_ = (cellz_ * {t}_ey_ + celly_) * {t}_ex_ + cellx_",
+        ]
+    else:
+        lines += ["        celly_ = line_ + rimy_", f"        here_ = celly_ * {t}_ex_ + cellx_"]
+    lines += [f"        for row_ in range({start}[here_], {start}[here_ + ONE_]):"]
+    lines += [f"            {line}" for line in entity]
+    return Made(lowered.name, lines, tuple(arrays.values()))
+
+
+def _known_arrays(model: Model) -> dict[str, Argument]:
+    """Every array that a kernel may take, by its generated name."""
+    known = {}
+    for k in range(len(model.kinds)):
+        t = model.name(k)
+        for f in model.fields[k].values():
+            for c in f.columns:
+                known[column_name(t, c)] = Argument("column", k, c)
+        for kind in ("ids", "start", "geometry"):
+            known[f"{t}_{kind}_"] = Argument(kind, k)
+        for j, a in enumerate(model.axes):
+            known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
+    return known
+
+
+def _parts(f: Field, code: str) -> list[str]:
+    return [code] if f.vector is None else [f"{code}.{c[-1]}" for c in f.columns]
+
+
+def _stored(f: Field, code: str) -> str:
+    if f.dtype == "<f8":
+        return f"clean8({code})"
+    return f"clean4({code})" if f.dtype == "<f4" else code
+
+
+def _settle(model: Model, type: int, reach: float, lowered: Lowered, mortal: bool) -> list[str]:
+    lines = ["left_ = False"] if mortal else []
+    velocity = "velocity" in lowered.lowering.written and _turns(model, type)
+    quantum = "quantum4_" if model.single(type) else "quantum8_"
+    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+        extra = {"reflect": f", turns{a}_", "absorb": f", left{a}_"}.get(boundary, "")
+        lines += [
+            f"settled{a}_, fault_{extra} = settle_{boundary}(np.float64(me_position_.{a}), np.float64(s{a}_), "
+            f"low_{a}_, high_{a}_, length_{a}_, {quantum}, {constant(reach)})",
+            "if fault_ != 0:",
+            f"    record(status_, values_, fault_, id_, s{a}_, me_position_.{a}, {constant(reach)}, {k})",
+        ]
+        if boundary == "absorb":
+            lines.append(f"left_ = left_ or left{a}_")
+        if boundary == "reflect" and velocity:
+            vector = model.fields[type]["velocity"].vector
+            assert vector is not None
+            parts = [f"-me_velocity_.{b}" if b == a else f"me_velocity_.{b}" for b in model.axes]
+            lines += [f"if turns{a}_:", f"    me_velocity_ = {vector.__name__}({', '.join(parts)})"]
+    return lines
+
+
+def _signature(model: Model, arrays: dict[str, Argument]) -> str:
+    types = ["uint64", "uint64", "int64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]"]
+    for argument in arrays.values():
+        types.append(f"{_element(model, argument)}[::1]")
+    return f"void({', '.join(types)})"
+
+
+def _element(model: Model, argument: Argument) -> str:
+    if argument.kind in ("column", "out"):
+        field = model.fields[argument.type][argument.name.split(".")[0]]
+        return TYPES[field.dtype]
+    return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
+
+
+# ---- initial entities -------------------------------------------------------------------------------------------
+
+
+def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
+    """Write the kernel that draws entities `first_ .. last_ - 1` of a scatter into rows from 0."""
+    type = model.kinds.index(scatter.type)
+    t, fields = model.name(type), model.fields[type]
+    name = f"scatter{scatter.index}__{t}"
+    functions: list[str] = []
+    body = [f"id_ = np.int64({first_id}) + np.int64(k_)", "ids_[row_] = id_", "tick_ = 0"]
+    columns = [c for f in fields.values() for c in f.columns]
+    for f in fields.values():
+        given = scatter.fields.get(f.name)
+        result = f"me_{f.name}_"
+        stream = int(key(model.sim.seed, t, f"scatter.{scatter.index}.{f.name}"))
+        if callable(given):
+            function = f"{name}_{f.name}_"
+            text, arguments = _draw_function(model, scatter, f, given, function)
+            functions += text
+            body += [
+                f"key_ = np.uint64({stream:#x})",
+                "status_[2] = 0",
+                f"{result} = {convert(f, f'{function}({arguments})')}",
+            ]
+        elif given is not None:
+            body.append(f"{result} = {convert(f, _given(scatter, f, given))}")
+        elif f.name == "position":
+            parts = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
+            assert f.vector is not None
+            body += [
+                f"key_ = np.uint64({stream:#x})",
+                f"{result} = {convert(f, f'Vec{model.dim}({chr(44).join(parts)})')}",
+            ]
+        else:
+            body.append(f"{result} = {convert(f, constant(f.default))}")
+        if f.name == "position":
+            body += _placed(model, type, default=given is None)
+        for c, part in zip(f.columns, _parts(f, result), strict=True):
+            code = f"settled{c[-1]}_" if f.name == "position" else part
+            body.append(f"{column_name(t, c)}[row_] = {_stored(f, code)}")
+    elements = [TYPES[f.dtype] for f in fields.values() for _ in f.columns]
+    signature = ", ".join(
+        ["uint64", "uint64", "int64[::1]", "float64[::1]", "int64[::1]", *(f"{e}[::1]" for e in elements)]
+    )
+    arguments = ", ".join(["first_", "last_", "status_", "values_", "ids_", *(column_name(t, c) for c in columns)])
+    lines = functions + [
+        f"@kernel_('void({signature})')",
+        f"def {name}({arguments}):",
+        *(["    reals_, integers_ = fixed_reals_, fixed_integers_"] if any("reals_" in x for x in functions) else []),
+        "    for k_ in range(first_, last_):",
+        "        row_ = k_ - first_",
+        *(f"        {line}" for line in body),
+    ]
+    return Made(name, lines, ())
+
+
+def _placed(model: Model, type: int, default: bool) -> list[str]:
+    lines = []
+    quantum = "quantum4_" if model.single(type) else "quantum8_"
+    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+        p = f"np.float64(me_position_.{a})"
+        if default and boundary != "periodic":  # rounding may put the last draw on the far edge, never beyond
+            p = f"min({p}, high_{a}_)"
+        settle = "periodic" if boundary == "periodic" else "strict"
+        lines += [
+            f"settled{a}_, fault_ = "
+            f"settle_{settle}({p}, low_{a}_, low_{a}_, high_{a}_, length_{a}_, {quantum}, np.inf)",
+            "if fault_ != 0:",
+            f"    record(status_, values_, 7 if fault_ == 3 else fault_, id_, low_{a}_, {p}, high_{a}_, {k})",
+        ]
+    return lines
+
+
+def _draw_function(
+    model: Model, scatter: Scatter, f: Field, given: Callable[..., Any], name: str
+) -> tuple[list[str], str]:
+    source = FunctionSource(given)
+    if len(source.arguments) != 1:
+        raise source.error(
+            source.node,
+            f"the function for {scatter.type.__name__}.{f.name} takes {len(source.arguments)} arguments; it takes one",
+            "It is called with the draw of one entity.",
+            "Write lambda rng: rng.uniform(0, 1).",
+        )
+    low = Lowering(model, source, None, source.arguments[0])
+    low.function_return = marked_return
+    low.body()
+    if low.flow.falls_through or not low.returns:
+        raise source.error(
+            source.node, "this function returns nothing", "There is no value.", "Return one on every path."
+        )
+    lines = finish_returns(low.out, [], True)
+    arguments = ", ".join(low.context)
+    return ["@inner_", f"def {name}({arguments}):", *lines], arguments
+
+
+def _given(scatter: Scatter, f: Field, given: Any) -> str:
+    vectors = {2: (Vec2, Vec2f), 3: (Vec3, Vec3f)}
+    if f.vector is not None and isinstance(given, (tuple, list, np.ndarray)):
+        given = f.vector(*given)
+    try:
+        code = constant(given)
+    except NotConstant as cause:
+        raise ModelError(
+            f"scatter({scatter.type.__name__}, {f.name}={given!r}) was asked for; that is {cause}.\n"
+            f"A field of drawn entities is a constant or a function of the draw.\n"
+            f"Write {f.name}=lambda rng: rng.uniform(0, 1), or use sim.add for arrays."
+        ) from None
+    is_vector = isinstance(given, tuple(v for pair in vectors.values() for v in pair))
+    if is_vector != (f.vector is not None) or (is_vector and not isinstance(given, vectors[len(f.columns)])):
+        raise ModelError(
+            f"scatter({scatter.type.__name__}, {f.name}={given!r}) was asked for; the field is "
+            f"{f.vector.__name__ if f.vector else f.kind}.\n"
+            f"The value does not fit it.\n"
+            f"Give {f.name} a value of that type."
+        )
+    return code

@@ -1,0 +1,280 @@
+"""Lowering: a function's statements as numba text. `world.…` and entities are rewritten, all else is left to numba."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence
+
+from weaver.compiler.expression import Expressions
+from weaver.compiler.model import convert
+from weaver.compiler.scope import DRAWS
+from weaver.compiler.search import Search
+
+
+class Lowering(Expressions):
+    """Lowers statements, and with them a whole function for one choice of entity types."""
+
+    def block(self, body: Sequence[ast.stmt]) -> None:
+        """Lower statements one level deeper."""
+        self.depth += 1
+        start = len(self.out)
+        for statement in body:
+            self.statement(statement)
+        if len(self.out) == start:
+            self.emit("pass")
+        self.depth -= 1
+
+    def body(self) -> None:
+        """Lower the whole function body."""
+        node = self.source.node
+        if isinstance(node, ast.Lambda):
+            self.line = node.lineno
+            self.returns = True
+            self.emit(self.function_return(self.value(node.body)))
+            return
+        for statement in node.body:
+            self.statement(statement)
+        self.line = 0
+        if not _ends(node.body):
+            self.emit(self.function_return(None))
+
+    def statement(self, node: ast.stmt) -> None:
+        """Lower one statement."""
+        self.line = node.lineno
+        if isinstance(node, ast.Expr):
+            if isinstance(node.value, ast.Constant):
+                return  # a docstring
+            self.expression_statement(node.value)
+        elif isinstance(node, ast.Assign):
+            self.assign(node)
+        elif isinstance(node, ast.AnnAssign):
+            if node.value is not None:
+                self.assign(ast.copy_location(ast.Assign([node.target], node.value), node))
+        elif isinstance(node, ast.AugAssign):
+            self.augmented(node)
+        elif isinstance(node, ast.If):
+            self.branch(node)
+        elif isinstance(node, ast.For):
+            self.for_loop(node)
+        elif isinstance(node, ast.While):
+            self.while_loop(node)
+        elif isinstance(node, ast.Return):
+            self.return_(node)
+        elif isinstance(node, ast.Break):
+            flag = self.breaks[-1]
+            if flag is not None:
+                self.emit(f"{flag} = True")
+            self.emit("break")
+        elif isinstance(node, ast.Continue):
+            self.emit("continue")
+        elif isinstance(node, ast.Pass):
+            self.emit("pass")
+        else:
+            kind = type(node).__name__.lower()
+            self.fail(
+                node,
+                f"a `{kind}` statement cannot be used in a behavior",
+                "Behaviors are compiled to machine code, which knows numbers, vectors and entities.",
+                "Use assignments, if, for, while, break, continue and return, and put the rest in a helper function.",
+            )
+
+    def expression_statement(self, node: ast.expr) -> None:
+        """A call for its effect: a helper that writes `me`, or a draw that is thrown away."""
+        if isinstance(node, ast.Call):
+            word = self.world_word(node)
+            if word in DRAWS:
+                self.emit(self.value(node))
+                return
+            if word is None and self.helper_call(node) is not None:
+                return
+            self.value(node)  # says what is wrong with the call, if something is
+        self.fail(
+            node,
+            "this expression has no effect",
+            "Its value is not used, and nothing else happens.",
+            "Assign the value to a name or a field, or delete the line.",
+        )
+
+    def return_(self, node: ast.Return) -> None:
+        """Leave the function."""
+        if node.value is None or (isinstance(node.value, ast.Constant) and node.value.value is None):
+            self.emit(self.function_return(None))
+            return
+        if self.me is not None and self.is_behavior:
+            self.fail(
+                node,
+                "a behavior returns nothing",
+                "What a behavior does is what it writes into its entity.",
+                "Write `return` alone, and assign results to fields of the entity.",
+            )
+        self.returns = True
+        self.emit(self.function_return(self.value(node.value)))
+
+    def assign(self, node: ast.Assign) -> None:
+        """Assign to names, fields of `me`, or tuples of names."""
+        if len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            name = node.targets[0].id
+            if name in self.variables:
+                self.assign_reference(name, node.value)
+                return
+        code = self.value(node.value)
+        if len(node.targets) > 1:
+            held = self.temporary()
+            self.emit(f"{held} = {code}")
+            code = held
+        for target in node.targets:
+            self.store(target, code, node.value)
+
+    def store(self, target: ast.expr, code: str, value: ast.expr) -> None:
+        """Put a value into a target."""
+        if isinstance(target, ast.Name):
+            self.refuse_names(target)
+            self.emit(f"{self.local(target.id)} = {code}")
+        elif isinstance(target, ast.Attribute):
+            self.emit(f"{self.own_field(target, write=True)} = {convert(self.field_of(target), code)}")
+        elif isinstance(target, (ast.Tuple, ast.List)):
+            names = [self.temporary() if isinstance(t, ast.Attribute) else self.plain(t) for t in target.elts]
+            self.emit(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {code}")
+            for t, name in zip(target.elts, names, strict=True):
+                if isinstance(t, ast.Attribute):
+                    self.store(t, name, value)
+        else:
+            self.fail(
+                target,
+                "this cannot be assigned to",
+                "A behavior writes its own names and fields of its own entity.",
+                "Assign to a name or to a field.",
+            )
+
+    def plain(self, target: ast.expr) -> str:
+        """Text of a target that is a name, or a tuple of names."""
+        if isinstance(target, ast.Name):
+            self.refuse_names(target)
+            return self.local(target.id)
+        if isinstance(target, (ast.Tuple, ast.List)):
+            return f"({', '.join(self.plain(t) for t in target.elts)},)"
+        self.fail(
+            target,
+            "this cannot be unpacked into",
+            "Only names and fields of the entity can.",
+            "Unpack into names first.",
+        )
+
+    def refuse_names(self, node: ast.Name) -> None:
+        """The entity and the world are not variables."""
+        if node.id in (self.me, self.world) or (node.id in self.refs and self.refs[node.id].loop):
+            self.fail(
+                node,
+                f"{node.id!r} is assigned to, but it is the {'world' if node.id == self.world else 'entity'}",
+                "The name would no longer mean it.",
+                "Use another name.",
+            )
+
+    def augmented(self, node: ast.AugAssign) -> None:
+        """`x += e`."""
+        operator = self.operator(node.op, node)
+        if isinstance(node.target, ast.Name):
+            self.refuse_names(node.target)
+            if node.target.id in self.variables:
+                self.fail(node, f"{node.target.id!r} holds an entity", "Entities have no arithmetic.", "Use a field.")
+            self.check_power(node.op, node.value)
+            code = self.value(node.value)
+            name = self.local(node.target.id)
+            self.emit(f"{name} = {self.combine(name, operator, code)}")
+        elif isinstance(node.target, ast.Attribute):
+            self.check_power(node.op, node.value)
+            f = self.field_of(node.target)
+            before = self.own_field(node.target, write=False)
+            if self.hoists(node.value):
+                held = self.temporary()
+                self.emit(f"{held} = {before}")
+                before = held
+            code = self.value(node.value)
+            name = self.own_field(node.target, write=True)
+            self.emit(f"{name} = {convert(f, self.combine(before, operator, code))}")
+        else:
+            self.store(node.target, "", node.value)
+
+    def branch(self, node: ast.If) -> None:
+        """`if`, `elif`, `else`."""
+        self.emit(f"if {self.test(node.test)}:")
+        self.block(node.body)
+        if node.orelse:
+            self.line = 0
+            self.emit("else:")
+            self.block(node.orelse)
+
+    def while_loop(self, node: ast.While) -> None:
+        """`while`, its test computed anew each turn."""
+        if self.hoists(node.test):
+            if node.orelse:
+                self.fail(
+                    node,
+                    "`else` of a `while` that looks for neighbours cannot be used",
+                    "The test is computed inside the loop.",
+                    "Use a variable that remembers whether the loop was left by `break`.",
+                )
+            self.emit("while True:")
+            self.depth += 1
+            self.emit(f"if not ({self.test(node.test)}):")
+            self.emit("    break")
+            self.depth -= 1
+        else:
+            self.emit(f"while {self.test(node.test)}:")
+        self.breaks.append(None)
+        self.block(node.body)
+        self.breaks.pop()
+        if node.orelse:
+            self.emit("else:")
+            self.block(node.orelse)
+
+    def for_loop(self, node: ast.For) -> None:
+        """`for` over neighbours, a range, or constants."""
+        if self.world_word(node.iter) == "near":
+            Search(self, node.iter).loop(node)
+            return
+        if self.world_word(node.iter) in ("nearest", "pick", "count"):
+            self.fail(
+                node.iter,
+                f"world.{self.world_word(node.iter)} is one value, not something to loop over",
+                "A loop needs many.",
+                "Loop over world.near(...).",
+            )
+        over = self.value(node.iter)
+        self.emit(f"for {self.plain(node.target)} in {over}:")
+        self.breaks.append(None)
+        self.block(node.body)
+        self.breaks.pop()
+        if node.orelse:
+            self.emit("else:")
+            self.block(node.orelse)
+
+    def assign_reference(self, name: str, node: ast.expr) -> None:
+        """`best = other`, `best = None`, `best = world.nearest(...)`."""
+        target = self.variables[name]
+        if isinstance(node, ast.IfExp):
+            self.emit(f"if {self.test(node.test)}:")
+            self.depth += 1
+            self.assign_reference(name, node.body)
+            self.depth -= 1
+            self.emit("else:")
+            self.depth += 1
+            self.assign_reference(name, node.orelse)
+            self.depth -= 1
+            return
+        if isinstance(node, ast.Constant):  # None, or find_references had refused it
+            row, tag = "-1", "0"
+        elif self.world_word(node) in ("nearest", "pick"):
+            found = Search(self, node).one()
+            row, tag = found.row, found.tag or str(found.types[0])
+        else:
+            value = self.reference(node)
+            assert value is not None
+            row, tag = value.row, value.tag or str(value.types[0])
+        self.emit(f"{target.row} = np.int64({row})")
+        if target.tag is not None:
+            self.emit(f"{target.tag} = np.int64({tag})")
+
+
+def _ends(body: Sequence[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], ast.Return)

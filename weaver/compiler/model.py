@@ -1,0 +1,151 @@
+"""What lowering shares across a program: types and columns by index, what is looked for, generated functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from weaver.entity import VECTORS, Entity, Field, fields_of
+from weaver.parameter import Parameter
+from weaver.simulation import Simulation
+from weaver.vector import Vec2f, Vec3f
+
+AXES = "xyz"
+
+
+@dataclass(frozen=True)
+class Look:
+    """One search that a behavior makes.
+
+    Attributes:
+        type: index of the type looked for.
+        radius: the largest it can be.
+        parameter: the parameter that holds the radius, if one does.
+        at: it is made around a place within reach, not around the entity.
+    """
+
+    type: int
+    radius: float
+    parameter: Parameter | None
+    at: bool
+
+
+@dataclass(frozen=True)
+class Ref:
+    """An entity in a variable.
+
+    Attributes:
+        types: type indices it can have.
+        row: text of its row; a loop's own row is unsigned and never None.
+        tag: text of the type index, where there are several.
+        loop: it is a loop's variable.
+    """
+
+    types: tuple[int, ...]
+    row: str
+    tag: str | None = None
+    loop: bool = False
+
+
+@dataclass(frozen=True)
+class Helper:
+    """A lowered helper function: what its callers must pass and unpack."""
+
+    name: str
+    context: tuple[str, ...]
+    passes: tuple[str, ...]
+    writes: tuple[str, ...]
+    returns: bool
+
+
+@dataclass(eq=False)
+class Model:
+    """A simulation, indexed for lowering.
+
+    Attributes:
+        kinds: the entity types.
+        fields: per type, its fields, position first.
+        looks: name in the generated text -> search.
+        functions: generated helper functions, in order: name -> lines.
+    """
+
+    sim: Simulation
+    kinds: list[type[Entity]] = field(init=False)
+    fields: list[dict[str, Field]] = field(init=False)
+    looks: dict[str, Look] = field(default_factory=dict)
+    functions: dict[str, list[str]] = field(default_factory=dict)
+    helpers: dict[Any, Any] = field(default_factory=dict)
+    active: list[Callable[..., Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.kinds = list(self.sim.entity_types)
+        self.fields = [fields_of(k, self.dim) for k in self.kinds]
+        parameters = list(self.sim.parameters.values())
+        self.reals = [p for p in parameters if not p.integer]
+        self.integers = [p for p in parameters if p.integer]
+
+    @property
+    def dim(self) -> int:
+        """Axes of the world."""
+        return self.sim.box.dim
+
+    @property
+    def axes(self) -> str:
+        """Names of the axes: xy or xyz."""
+        return AXES[: self.dim]
+
+    def name(self, type: int) -> str:
+        """A type's name, as it stands in generated names."""
+        return self.kinds[type].__name__
+
+    def single(self, type: int) -> bool:
+        """Whether the type's positions are float32."""
+        return self.fields[type]["position"].vector in (Vec2f, Vec3f)
+
+    def is_single(self) -> bool:
+        """Whether any type's positions are float32."""
+        return any(self.single(t) for t in range(len(self.kinds)))
+
+    def parameter(self, parameter: Parameter) -> str:
+        """Text of a parameter's current value."""
+        if parameter.integer:
+            return f"integers_[{self.integers.index(parameter)}]"
+        return f"reals_[{self.reals.index(parameter)}]"
+
+    def look(self, type: int, radius: float, parameter: Parameter | None, at: bool) -> str:
+        """Register a search; its name prefixes the constants that the module's head defines for it."""
+        wanted = Look(type, radius, parameter, at)
+        for name, look in self.looks.items():
+            if look == wanted:
+                return name
+        name = f"look{len(self.looks)}_"
+        self.looks[name] = wanted
+        return name
+
+    def read(self, type: int, name: str, row: str) -> str:
+        """Text of a stored field at a row, as a behavior reads it: bool, int64, float64 or a vector."""
+        f = self.fields[type][name]
+        at = [f"{column_name(self.name(type), c)}[{row}]" for c in f.columns]
+        if f.vector is not None:
+            return f"{f.vector.__name__}({', '.join(at)})"
+        if f.dtype in ("<f8", "<i8", "|b1"):
+            return at[0]
+        return f"np.{'float64' if f.kind == 'float' else 'int64'}({at[0]})"
+
+    def size(self, type: int, name: str) -> int:
+        """Components of a field."""
+        vector = self.fields[type][name].vector
+        return 1 if vector is None else VECTORS[vector][0]
+
+
+def column_name(type: str, column: str) -> str:
+    """Generated name of a column's current values: "Bird_velocity_x_"."""
+    return f"{type}_{column.replace('.', '_')}_"
+
+
+def convert(f: Field, code: str) -> str:
+    """Text that turns a value into what a field holds until it is stored."""
+    if f.vector is not None:
+        return f"{f.vector.__name__}({code})"
+    return {"float": f"np.float64({code})", "int": f"to_int({code})", "bool": f"bool({code})"}[f.kind]

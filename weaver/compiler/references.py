@@ -1,0 +1,86 @@
+"""Which variables hold entities, and of which types."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from weaver.compiler.model import Ref
+
+if TYPE_CHECKING:
+    from weaver.compiler.scope import Scope
+
+
+def find_references(lowering: Scope) -> dict[str, Ref]:
+    """Variables that are assigned a neighbour somewhere: `best = other`, `best = world.nearest(...)`, `best = None`.
+
+    Raises:
+        BehaviorError: a variable holds an entity in one place and a value in another.
+    """
+    node = lowering.source.node
+    loops: dict[str, set[int]] = {}
+    for n in ast.walk(node):
+        if isinstance(n, (ast.For, ast.comprehension)) and lowering.world_word(n.iter) == "near":
+            if isinstance(n.target, ast.Name):
+                loops.setdefault(n.target.id, set()).update(_searched(lowering, n.iter))
+    assigned = [
+        (n.targets[0].id, n.value, n)
+        for n in ast.walk(node)
+        if isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name)
+    ]
+    found: dict[str, set[int]] = {}
+
+    def types(value: ast.expr) -> set[int] | None:
+        """Type indices; empty for None; None for a value that is no entity."""
+        if isinstance(value, ast.Constant) and value.value is None:
+            return set()
+        if lowering.world_word(value) in ("nearest", "pick"):
+            return set(_searched(lowering, value))
+        if isinstance(value, ast.Name):
+            if value.id in loops:
+                return loops[value.id]
+            if value.id in lowering.refs:
+                return set(lowering.refs[value.id].types)
+            return found.get(value.id)
+        if isinstance(value, ast.IfExp):
+            one, two = types(value.body), types(value.orelse)
+            return None if one is None or two is None else one | two
+        return None
+
+    changed = True
+    while changed:
+        changed = False
+        for name, value, _ in assigned:
+            kinds = types(value)
+            if (kinds is not None and not kinds <= found.get(name, set())) or (kinds == set() and name not in found):
+                found.setdefault(name, set()).update(kinds or ())
+                changed = True
+    for name, value, statement in assigned:
+        if name in found and types(value) is None:
+            lowering.fail(
+                statement,
+                f"{name!r} holds an entity (or None) elsewhere, and a value here",
+                "A variable has one type in a compiled function.",
+                "Use two names.",
+            )
+    result = {}
+    for name, kinds in found.items():
+        if not kinds:
+            where = next(s for n, _, s in assigned if n == name)
+            lowering.fail(
+                where,
+                f"{name!r} is only ever None",
+                "None stands for an entity that was not found.",
+                f"Assign an entity to it somewhere, or use a number such as `{name} = -1`.",
+            )
+        row = f"{name}_row_"
+        result[name] = Ref(tuple(sorted(kinds)), row, f"{name}_tag_" if len(kinds) > 1 else None)
+    return result
+
+
+def _searched(lowering: Scope, call: ast.expr) -> list[int]:
+    assert isinstance(call, ast.Call)
+    kind = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "kind"), None)
+    if kind is None:
+        return []  # the search itself will say that the type is missing
+    return [lowering.model.kinds.index(k) for k in lowering.kinds_of(kind)]

@@ -1,0 +1,316 @@
+"""What a function being lowered knows: its names, its entities, what it needs of its kernel, and the text so far.
+
+Generated names end with an underscore. A name of the author that does so gets another one.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from weaver.compiler.constants import NotConstant, constant
+from weaver.compiler.flow import Flow
+from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.references import find_references
+from weaver.compiler.source import UNBOUND, FunctionSource
+from weaver.entity import Entity, fields_of
+from weaver.parameter import Parameter
+from weaver.simulation import entity_types
+
+DRAWS = ("random", "uniform", "normal", "exponential", "integer", "choice", "unit2", "unit3")
+SEARCHES = ("near", "nearest", "count", "pick")
+LATER = (
+    "spawn", "remove", "become", "send", "inbox", "emit", "observed", "around", "beside", "at", "gradient",
+    "deposit", "free", "free_sites", "neighbors", "jump_to_free", "moved", "links", "wall", "clear",
+)  # fmt: skip
+
+
+class Scope:
+    """One function for one choice of entity types.
+
+    Args:
+        model: the program so far.
+        source: the function.
+        me: (argument name, type index), or None.
+        world: name of the world (or draw) argument, or None.
+        refs: arguments that are other entities.
+
+    Attributes:
+        out: generated lines.
+        context: generated names that the function takes from its kernel, in order of first use.
+        loaded: fields of `me` that are used; written: those that are stored.
+        reads: (type, field) read of others.
+        looked: (look name, type) of every search.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        source: FunctionSource,
+        me: tuple[str, int] | None,
+        world: str | None,
+        refs: dict[str, Ref] | None = None,
+    ) -> None:
+        self.model, self.source, self.world = model, source, world
+        self.me: str | None = me[0] if me is not None else None
+        self.me_type = me[1] if me is not None else -1
+        self.is_behavior = False
+        self.flow = Flow(source, self.me, world)
+        self.refs: dict[str, Ref] = dict(refs or {})
+        self.out: list[str] = []
+        self.depth = 1
+        self.context: dict[str, None] = {}
+        self.loaded: dict[str, None] = {}
+        self.written: dict[str, None] = {}
+        self.reads: dict[tuple[int, str], None] = {}
+        self.looked: dict[str, int] = {}
+        self.draws = self.moved_by_helper = self.returns = False
+        self.temporaries = 0
+        self.line = 0
+        self.breaks: list[str | None] = []
+        self.renamed: dict[str, str] = {}
+        self.function_return: Callable[[str | None], str] = lambda value: "return"
+        self.variables = find_references(self)
+
+    def emit(self, text: str) -> None:
+        """Add a line, marked with the author's line number."""
+        self.out.append(f"{'    ' * self.depth}{text}  # {self.line}" if self.line else f"{'    ' * self.depth}{text}")
+
+    def temporary(self, stem: str = "t") -> str:
+        """A fresh generated name."""
+        self.temporaries += 1
+        return f"{stem}{self.temporaries}_"
+
+    def need(self, name: str) -> str:
+        """Use a name that the kernel provides."""
+        self.context.setdefault(name)
+        return name
+
+    def local(self, name: str) -> str:
+        """The author's variable in the generated text."""
+        name = self.renamed.get(name, name)
+        return name + "_v_" if name.endswith("_") or name in ("np", "math") else name
+
+    def fail(self, node: ast.AST, what: str, why: str, fix: str) -> NoReturn:
+        """Raise a BehaviorError at a place of the author's source."""
+        raise self.source.error(node, what, why, fix)
+
+    def reference(self, node: ast.expr) -> Ref | None:
+        """The entity that an expression names, if it names one other than `me`."""
+        if isinstance(node, ast.Name):
+            return self.refs.get(node.id) or self.variables.get(node.id)
+        return None
+
+    def row(self, ref: Ref) -> str:
+        """Text of a row to read at: checked where the reference may be None."""
+        return ref.row if ref.loop else f"to_row({ref.row}, {self.need('status_')})"
+
+    def read_other(self, node: ast.Attribute, ref: Ref) -> str:
+        """A field of another entity, in the state S."""
+        parts = []
+        for t in ref.types:
+            if node.attr == "id":
+                parts.append(f"{self.column(t, 'ids')}[{self.row(ref)}]")
+                continue
+            if node.attr not in self.model.fields[t]:
+                self.unknown(node, t)
+            for c in self.model.fields[t][node.attr].columns:
+                self.column(t, c)
+            self.reads.setdefault((t, node.attr))
+            parts.append(self.model.read(t, node.attr, self.row(ref)))
+        code = parts[-1]
+        for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
+            code = f"({part} if {ref.tag} == {t} else {code})"
+        return code
+
+    def column(self, type: int, column: str) -> str:
+        """Need a column of a type."""
+        return self.need(column_name(self.model.name(type), column))
+
+    def unknown(self, node: ast.Attribute, type: int) -> NoReturn:
+        """The error for a field that does not exist."""
+        known = [*self.model.fields[type], "id"]
+        close = difflib.get_close_matches(node.attr, known, 1)
+        self.fail(
+            node,
+            f"{self.model.name(type)} has no field {node.attr!r}; it has {', '.join(known)}",
+            "There is no value to read or write.",
+            f"Write {close[0]!r}." if close else f"Declare `{node.attr}: float` in class {self.model.name(type)}.",
+        )
+
+    def field_of(self, node: ast.Attribute) -> Any:
+        """The Field that an attribute of `me` names."""
+        self.own_field(node, write=False)
+        return self.model.fields[self.me_type][node.attr]
+
+    def own_field(self, node: ast.Attribute, *, write: bool) -> str:
+        """Text of a field of `me`."""
+        base = node.value
+        if isinstance(base, ast.Attribute) and node.attr in ("x", "y", "z"):
+            whole = ast.unparse(base)
+            parts = ["value" if a == node.attr else f"{whole}.{a}" for a in self.model.axes]
+            self.fail(
+                node,
+                f"{ast.unparse(node)} is assigned to, but vectors do not change",
+                "The change would be lost, or would reach other places that hold the same vector.",
+                f"Write {whole} = wv.Vec{self.model.dim}({', '.join(parts)}).",
+            )
+        if not isinstance(base, ast.Name) or base.id != self.me:
+            if isinstance(base, ast.Name) and self.reference(base) is not None:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} is written, but {base.id!r} is another entity",
+                    "Every entity writes only itself, so that the order in which entities act cannot matter.",
+                    "Let it act itself: send(...) it a message, or declare a meeting (@sim.meeting) that writes both.",
+                )
+            self.fail(
+                node,
+                f"{ast.unparse(node)} cannot be assigned to",
+                "A behavior writes its own names and fields of its own entity.",
+                "Assign to a field of the entity.",
+            )
+        if node.attr == "id":
+            self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
+        if node.attr not in self.model.fields[self.me_type]:
+            self.unknown(node, self.me_type)
+        self.loaded.setdefault(node.attr)
+        if write:
+            self.written.setdefault(node.attr)
+        return f"me_{node.attr}_"
+
+    def captured(self, node: ast.expr, value: Any) -> str:
+        """Text of a value from outside the function."""
+        if isinstance(value, Parameter):
+            self.need("integers_" if value.integer else "reals_")
+            return self.model.parameter(value)
+        try:
+            return constant(value)
+        except NotConstant as cause:
+            raise self.source.error(
+                node,
+                f"{ast.unparse(node)!r} is {cause}, which a behavior cannot capture",
+                "Behaviors capture numbers, vectors, enums, small arrays and tuples of them, and functions.",
+                "Turn it into one of these, or declare a parameter with sim.parameter(...).",
+            ) from None
+
+    def outside(self, node: ast.expr) -> Any:
+        """Value of a dotted name that starts outside the function; UNBOUND if it does not."""
+        if isinstance(node, ast.Name):
+            if node.id in self.flow.locals or node.id in self.renamed or node.id in (self.me, self.world):
+                return UNBOUND
+            return UNBOUND if node.id in self.refs else self.source.resolve(node.id)
+        if isinstance(node, ast.Attribute):
+            base = self.outside(node.value)
+            if base is UNBOUND:
+                return UNBOUND
+            try:
+                return getattr(base, node.attr)
+            except AttributeError:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} does not exist",
+                    "There is no value to use.",
+                    "Check the spelling.",
+                )
+        return UNBOUND
+
+    def world_word(self, node: ast.AST) -> str | None:
+        """The word of a call `world.word(...)`."""
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            if isinstance(node.func.value, ast.Name) and node.func.value.id == self.world:
+                return node.func.attr
+        return None
+
+    def no_word(self, node: ast.expr) -> NoReturn:
+        """The error for a word that `world` does not have."""
+        word = node.attr if isinstance(node, ast.Attribute) else ast.unparse(node)
+        known = ("dt", "tick", "time", "size", *SEARCHES, "offset", "wrap", *DRAWS)
+        self.fail(
+            node,
+            f"world.{word} {'is not in this version' if word in LATER else 'does not exist'}",
+            f"The world has {', '.join(known)}.",
+            "Use one of these.",
+        )
+
+    def kinds_of(self, node: ast.expr) -> tuple[type[Entity], ...]:
+        """The entity types that an expression names: `Wolf`, `Wolf | Sheep`, `(Wolf, Sheep)`."""
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+            return self.kinds_of(node.left) + self.kinds_of(node.right)
+        if isinstance(node, ast.Tuple):
+            return tuple(k for n in node.elts for k in self.kinds_of(n))
+        value = self.outside(node)
+        kinds = tuple(value) if isinstance(value, tuple) else entity_types(value)
+        if not kinds:
+            self.fail(
+                node,
+                f"{ast.unparse(node)} is not an entity type",
+                "Weaver would not know what to look for.",
+                "Name a subclass of wv.Entity, or several joined by |.",
+            )
+        for k in kinds:
+            if k not in self.model.kinds:
+                self.model.sim._register(k)
+                self.model.kinds.append(k)
+                self.model.fields.append(fields_of(k, self.model.dim))
+        return kinds
+
+    def radius(self, node: ast.expr) -> tuple[float, Parameter | None]:
+        """A radius: a constant, or a parameter with `high`."""
+        value = self.outside(node)
+        if isinstance(value, Parameter):
+            if value.high is None:
+                self.fail(
+                    node,
+                    f"the radius is the parameter {value.name!r}, which has no `high`",
+                    "Cells are made for the largest radius that can be set.",
+                    f"Write sim.parameter({value.name!r}, {value.value:g}, high={value.value:g}).",
+                )
+            return float(value.high), value
+        try:
+            number = float(fold(self, node))
+        except (NotConstant, TypeError, ZeroDivisionError):
+            self.fail(
+                node,
+                f"the radius {ast.unparse(node)!r} is not constant",
+                "Cells and exchange are planned for one radius before the run.",
+                "Use a number, or a parameter with high=…, and test the distance in the loop for a smaller one.",
+            )
+        if not (math.isfinite(number) and number > 0):
+            self.fail(
+                node,
+                f"a radius of {number:g} is asked for; it must be positive",
+                "Nobody could be found.",
+                "Give a positive length.",
+            )
+        return number, None
+
+
+def fold(scope: Scope, node: ast.expr) -> float:
+    """Value of an expression of constants.
+
+    Raises:
+        NotConstant: it holds something else.
+    """
+    if isinstance(node, ast.BinOp):
+        left, right = fold(scope, node.left), fold(scope, node.right)
+        operations: dict[type[ast.AST], Callable[[float, float], float]] = {
+            ast.Add: lambda a, b: a + b,
+            ast.Sub: lambda a, b: a - b,
+            ast.Mult: lambda a, b: a * b,
+            ast.Div: lambda a, b: a / b,
+            ast.Pow: lambda a, b: a**b,
+        }
+        if type(node.op) not in operations:
+            raise NotConstant("an operator")
+        return operations[type(node.op)](left, right)
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -fold(scope, node.operand)
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
+        return node.value
+    value = scope.outside(node)
+    if isinstance(value, (int, float)) or hasattr(value, "dtype"):
+        return float(value)
+    raise NotConstant("not a number")

@@ -1,0 +1,381 @@
+"""Searches: `near`, `nearest`, `count`, `pick` as loops over ranges of rows."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from weaver.compiler.model import Ref
+
+if TYPE_CHECKING:
+    from weaver.compiler.expression import Expressions
+
+_NAMES = ("me", "kind", "radius", "at", "when")
+
+
+class Search:
+    """One call of the near family, and the loops it becomes.
+
+    A type's rows are ordered by cell, cells row-major, so every row of cells in reach is one contiguous range. Bounds
+    and indices are unsigned: with signed ones numba adds wrap-around checks, and the loop is not vectorised.
+
+    Raises:
+        BehaviorError: an argument is missing or not what it must be.
+    """
+
+    def __init__(self, lowering: Expressions, call: ast.expr) -> None:
+        assert isinstance(call, ast.Call)
+        self.low, self.call = lowering, call
+        self.word = lowering.world_word(call)
+        arguments = self._bind()
+        if lowering.moved_by_helper:
+            lowering.fail(
+                call,
+                f"world.{self.word} is called after a helper wrote the position",
+                "Neighbours are those of my position at the start of the behavior.",
+                "Make it two behaviors: one that moves, and after it one that looks.",
+            )
+        self.kinds = [lowering.model.kinds.index(k) for k in lowering.kinds_of(arguments["kind"])]
+        self.radius, self.parameter = lowering.radius(arguments["radius"])
+        self.when = arguments.get("when")
+        self.at = arguments.get("at")
+        if self.at is None:
+            self.centre = [lowering.need(f"s{a}_") for a in lowering.model.axes]
+        else:
+            self.centre = self._place(self.at)
+
+    def _bind(self) -> dict[str, ast.expr]:
+        call, low = self.call, self.low
+        bound = dict(zip(_NAMES, call.args, strict=False))
+        for k in call.keywords:
+            if k.arg not in _NAMES or k.arg in bound or (k.arg == "when" and self.word == "near"):
+                low.fail(
+                    call,
+                    f"world.{self.word} has no argument {k.arg!r} here",
+                    "Its arguments are me, the type, radius, at=… and, except for near, when=….",
+                    f"Write world.{self.word}({low.me}, Bird, radius=5.0).",
+                )
+            bound[k.arg] = k.value
+        for name in ("me", "kind", "radius"):
+            if name not in bound:
+                low.fail(
+                    call,
+                    f"world.{self.word} lacks its argument {'the entity' if name == 'me' else name!r}",
+                    "It must know who looks, for what, and how far.",
+                    f"Write world.{self.word}({low.me or 'me'}, Bird, radius=5.0).",
+                )
+        me = bound["me"]
+        if not (isinstance(me, ast.Name) and me.id == low.me and low.me is not None):
+            low.fail(
+                call,
+                f"world.{self.word} looks around {ast.unparse(me)!r}",
+                "Only the neighbourhood of the acting entity is sure to be here.",
+                f"Look around {low.me or 'me'}, or around a place within reach: "
+                f"world.{self.word}({low.me or 'me'}, ..., at=place).",
+            )
+        if isinstance(bound.get("at"), ast.Constant) and bound["at"].value is None:  # type: ignore[attr-defined]
+            del bound["at"]
+        if isinstance(bound.get("when"), ast.Constant) and bound["when"].value is None:  # type: ignore[attr-defined]
+            del bound["when"]
+        return bound
+
+    def _place(self, node: ast.expr) -> list[str]:
+        """Emit the image of a place that is nearest to me; a place beyond the reach is a fault."""
+        low = self.low
+        place, far = low.temporary("place"), low.temporary("far")
+        ref = low.reference(node)
+        code = low.read_other(ast.copy_location(ast.Attribute(node, "position"), node), ref) if ref else low.value(node)
+        low.emit(f"{place} = {code}")
+        names = []
+        for a, boundary in zip(low.model.axes, low.model.sim.box.boundaries, strict=True):
+            s, name = low.need(f"s{a}_"), f"{place}{a}_"
+            image = f"nearest_image({place}.{a} - {s}, length_{a}_)" if boundary == "periodic" else f"{place}.{a} - {s}"
+            low.emit(f"{name} = {s} + {image}")
+            names.append(name)
+        tests = " and ".join(
+            f"abs({n} - s{a}_) <= {low.need('reach_')}" for n, a in zip(names, low.model.axes, strict=True)
+        )
+        low.emit(f"{far} = not ({tests})")
+        low.emit(f"if {far}:")
+        low.emit(f"    {low.need('status_')}[3] = {4}")
+        for name, a in zip(names, low.model.axes, strict=True):
+            low.emit(f"    {name} = np.float64(s{a}_)")
+        return names
+
+    def scan(self, type: int, body: Callable[[str], None], flag: str | None, whole: bool) -> None:
+        """Emit the loops over rows of a type within the radius; `body` emits what is done with a row.
+
+        Rows of cells are short, tens of entities. Where the body is plain arithmetic, ranges are rounded up to whole
+        vectors and the rows beyond masked, because a vector loop's scalar remainder would take most of the time.
+
+        Args:
+            type: index of the type looked for.
+            body: called once with the row's name, to emit at the right depth.
+            flag: name that is True once the loops must end.
+            whole: take whole vectors.
+        """
+        low, model = self.low, self.low.model
+        look = model.look(type, self.radius, self.parameter, self.at is not None)
+        low.looked.setdefault(look, type)
+        name, own = model.name(type), type == low.me_type
+        single = model.single(type) and model.single(low.me_type) and self.at is None
+        n = low.temporary("")[:-1]
+        cells = self._cells(type, name, own, n)
+        positions = [low.column(type, f"position.{a}") for a in model.axes]
+        start = low.need(f"{name}_start_")
+        depth = low.depth
+        if self.parameter is None:
+            r2 = f"{look}r2{'f' if single else ''}_"
+        else:
+            r2 = f"r2{n}_"
+            value = low.captured(self.call, self.parameter)
+            low.emit(f"{r2} = np.float{32 if single else 64}({value})")
+            low.emit(f"{r2} = {r2} * {r2}")
+        outer = 0
+        row_of_cells = ""
+        for a, cell in reversed(list(zip(model.axes, cells, strict=True))):
+            if a == "x":
+                line = f"line{n}_"
+                low.emit(f"{line} = {row_of_cells} * {low.need(f'{name}_ex_')} + {cell}")
+                k = f"{look}kx_"
+                j = f"j{n}_"
+                first, end = f"{start}[{line} - {k}]", f"{start}[{line} + {k} + ONE_]"
+                if whole:
+                    lanes = "16" if single else "8"
+                    low.emit(f"first{n}_, end{n}_ = {first}, {end}")
+                    first, end = (
+                        f"first{n}_",
+                        f"first{n}_ + (end{n}_ - first{n}_ + LAST{lanes}_) // LANES{lanes}_ * LANES{lanes}_",
+                    )
+                low.emit(f"for {j} in range({first}, {end}):")
+                low.depth += 1
+                break
+            loop = f"{a}{n}_"
+            k = f"{look}k{a}_"
+            low.emit(f"for {loop} in range({cell} - {k}, {cell} + {k} + ONE_):")
+            low.depth += 1
+            outer += 1
+            row_of_cells = f"({row_of_cells} * {low.need(f'{name}_ey_')} + {loop})" if row_of_cells else loop
+        differences = ", ".join(f"{c} - {p}[{j}]" for c, p in zip(self.centre, positions, strict=True))
+        condition = f"within{model.dim}({differences}, {r2})"
+        if own and self.at is None:
+            condition += f" & ({j} != {low.need('row_')})"
+        elif own:
+            condition += f" & ({low.column(type, 'ids')}[{j}] != {low.need('id_')})"
+        if whole:
+            condition += f" & ({j} < end{n}_)"  # not `and`: a branch for each would cost a select for each sum
+        low.emit(f"if {condition}:")
+        low.depth += 1
+        self.differences = differences
+        body(j)
+        low.depth = depth + outer
+        if flag is not None:
+            for _ in range(outer):
+                low.emit(f"if {flag}:")
+                low.emit("    break")
+                low.depth -= 1
+        low.depth = depth
+
+    def _cells(self, type: int, name: str, own: bool, n: str) -> list[str]:
+        """Names of the local cell that the centre is in."""
+        low, model = self.low, self.low.model
+        if own and self.at is None:
+            return [low.need(f"cell{a}_") for a in model.axes]
+        cells = []
+        for a, c, boundary in zip(model.axes, self.centre, model.sim.box.boundaries, strict=True):
+            edges, first, rim = (low.need(f"{name}_{what}{a}_") for what in ("edges_", "first_", "rim_"))
+            cell = f"cell{n}{a}_"
+            if self.at is not None and boundary == "periodic":
+                number = f"cell_around({c}, low_{a}_, high_{a}_, length_{a}_, {name}_per_{a}_, {edges})"
+            else:
+                number = f"cell_of(np.float64({c}), low_{a}_, {name}_per_{a}_, {edges})"
+            low.emit(f"{cell} = np.uintp({number} - {first} + {rim})")
+            cells.append(cell)
+        return cells
+
+    # ---- what the words do with the rows -------------------------------------------------------------------------
+
+    def loop(self, node: ast.For) -> None:
+        """`for other in world.near(...)`, its body once per type."""
+        low = self.low
+        if not isinstance(node.target, ast.Name):
+            low.fail(
+                node.target, "a neighbour is unpacked", "It is one entity.", "Write `for other in world.near(...)`."
+            )
+        flag = low.temporary("left") if leaves(node.body) else None
+        if flag is not None:
+            low.emit(f"{flag} = False")
+
+        def body(row: str, type: int) -> None:
+            low.breaks.append(flag)
+            low.depth -= 1
+            low.block(node.body)
+            low.depth += 1
+            low.breaks.pop()
+
+        self._each(node.target.id, body, flag, whole=plain_arithmetic(node.body))
+        if node.orelse:
+            if flag is not None:
+                low.emit(f"if not {flag}:")
+                low.block(node.orelse)
+            else:
+                for statement in node.orelse:
+                    low.statement(statement)
+
+    def _each(self, name: str, body: Callable[[str, int], None], flag: str | None, whole: bool = False) -> None:
+        """Scan every type, `name` being the neighbour."""
+        low = self.low
+        before = low.refs.get(name)
+        for k, type in enumerate(self.kinds):
+            depth = low.depth
+            if k and flag is not None:
+                low.emit(f"if not {flag}:")
+                low.depth += 1
+
+            def one(row: str, type: int = type) -> None:
+                low.refs[name] = Ref((type,), row, loop=True)
+                body(row, type)
+
+            self.scan(type, one, flag, whole)
+            low.depth = depth
+        low.refs.pop(name, None)
+        if before is not None:
+            low.refs[name] = before
+
+    def chosen(self, body: Callable[[str, int], None], flag: str | None = None) -> None:
+        """Scan every type for the rows for which `when` holds."""
+        low = self.low
+        when, name = self.when, "candidate_"
+        test: ast.expr | None = None
+        if isinstance(when, ast.Lambda):
+            if len(when.args.args) != 1:
+                low.fail(when, "`when` takes one entity", "It is asked of each.", "Write when=lambda other: ….")
+            name, test = when.args.args[0].arg, when.body
+        elif when is not None:
+            test = ast.copy_location(ast.Call(when, [ast.Name(name, ast.Load())], []), self.call)
+            ast.fix_missing_locations(test)
+
+        def filtered(row: str, type: int) -> None:
+            if test is not None:
+                low.emit(f"if {low.test(test)}:")
+                low.depth += 1
+            body(row, type)
+
+        self._each(name, filtered, flag)
+
+    def count(self) -> str:
+        """Emit a count; its name."""
+        low = self.low
+        total = low.temporary("count")
+        low.emit(f"{total} = 0")
+        self.chosen(lambda row, type: low.emit(f"{total} += 1"))
+        return total
+
+    def one(self) -> Ref:
+        """Emit the choice of one: the nearest, or a uniformly drawn one."""
+        return self.nearest() if self.word == "nearest" else self.pick()
+
+    def _result(self) -> tuple[str, str | None, Ref]:
+        low = self.low
+        row = low.temporary("found")
+        tag = f"{row}tag_" if len(self.kinds) > 1 else None
+        low.emit(f"{row} = np.int64(-1)")
+        if tag:
+            low.emit(f"{tag} = np.int64(0)")
+        return row, tag, Ref(tuple(sorted(self.kinds)), row, tag)
+
+    def nearest(self) -> Ref:
+        """The row of least (squared distance, id)."""
+        low = self.low
+        found, tag, ref = self._result()
+        least, name = f"{found}least_", f"{found}id_"
+        low.emit(f"{least} = np.inf")
+        low.emit(f"{name} = np.int64(0)")
+
+        def body(row: str, type: int) -> None:
+            d = f"{found}d_"
+            ids = low.column(type, "ids")
+            low.emit(f"{d} = np.float64(distance2_{low.model.dim}({self.differences}))")
+            low.emit(f"if {d} < {least} or ({d} == {least} and {ids}[{row}] < {name}):")
+            low.emit(f"    {least} = {d}")
+            low.emit(f"    {name} = {ids}[{row}]")
+            low.emit(f"    {found} = np.int64({row})")
+            if tag:
+                low.emit(f"    {tag} = np.int64({type})")
+
+        self.chosen(body)
+        return ref
+
+    def pick(self) -> Ref:
+        """One of those found, each equally likely; drawn only if there is one."""
+        from weaver.compiler.words import draw
+
+        low = self.low
+        total = self.count()
+        found, tag, ref = self._result()
+        left = f"{found}left_"
+        flag = f"{found}done_"
+        low.emit(f"if {total} > 0:")
+        low.depth += 1
+        low.emit(f"{flag} = False")
+        low.emit(f"{left} = integer({draw(low)}, 0, {total})")
+
+        def body(row: str, type: int) -> None:
+            low.emit(f"if {left} == 0:")
+            low.emit(f"    {found} = np.int64({row})")
+            if tag:
+                low.emit(f"    {tag} = np.int64({type})")
+            low.emit(f"    {flag} = True")
+            low.emit("    break")
+            low.emit(f"{left} -= 1")
+
+        self.chosen(body, flag)
+        low.depth -= 1
+        return ref
+
+
+def leaves(body: list[ast.stmt]) -> bool:
+    """Whether a loop's body has a `break` of that loop."""
+    for node in body:
+        if isinstance(node, ast.Break):
+            return True
+        if isinstance(node, ast.If) and (leaves(node.body) or leaves(node.orelse)):
+            return True
+        if isinstance(node, (ast.For, ast.While)) and leaves(node.orelse):
+            return True
+    return False
+
+
+_PLAIN = (
+    ast.Assign, ast.AugAssign, ast.If, ast.Pass, ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.UnaryOp,
+    ast.Compare, ast.BoolOp, ast.IfExp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context, ast.Call, ast.Expr,
+)  # fmt: skip
+_PLAIN_CALLS = (
+    "length",
+    "length2",
+    "dot",
+    "cross",
+    "normalized",
+    "clamped",
+    "abs",
+    "min",
+    "max",
+    "sqrt",
+    "Vec2",
+    "Vec3",
+)
+
+
+def plain_arithmetic(body: list[ast.stmt]) -> bool:
+    """Whether a loop's body is arithmetic on names and fields, which the vectoriser can turn into selects."""
+    for statement in body:
+        for node in ast.walk(statement):
+            if not isinstance(node, _PLAIN):
+                return False
+            if isinstance(node, ast.Call):
+                f = node.func
+                name = f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else ""
+                if name not in _PLAIN_CALLS:
+                    return False
+    return True

@@ -1,0 +1,134 @@
+"""The words of `world` that are expressions: draws, offset, wrap, count."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from weaver.compiler.scope import DRAWS
+from weaver.compiler.search import Search
+
+if TYPE_CHECKING:
+    from weaver.compiler.expression import Expressions
+
+_SIGNATURES = {
+    "random": (),
+    "uniform": (("low", "0.0"), ("high", "1.0")),
+    "normal": (("mean", "0.0"), ("std", "1.0")),
+    "exponential": (("mean", "1.0"),),
+    "integer": (("low", None), ("high", None)),
+    "choice": (("values", None),),
+    "unit2": (),
+    "unit3": (),
+}
+_FUNCTIONS = {"random": "uniform", "uniform": "uniform_between"}
+
+
+def draw(low: Expressions) -> str:
+    """Text of the arguments that name one draw: key, id, tick, number."""
+    low.draws = True
+    return f"{low.need('key_')}, {low.need('id_')}, {low.need('tick_')}, next_draw({low.need('status_')})"
+
+
+def world_call(low: Expressions, node: ast.Call, word: str) -> str:
+    """Text of `world.word(...)` as a value.
+
+    Raises:
+        BehaviorError: the word does not exist, its arguments do not fit, or it is not a value.
+    """
+    if word == "near":
+        low.fail(
+            node,
+            "world.near(...) is used as a value",
+            "Neighbours are a loop, not a list: they are never stored.",
+            "Write `for other in world.near(...):`, or any, all, sum, min or max over it; world.count(...) counts.",
+        )
+    if word == "count":
+        return Search(low, node).count()
+    if word in ("nearest", "pick"):
+        low.fail(
+            node,
+            f"world.{word}(...) is used within an expression",
+            "It may be None, which has no fields.",
+            f"Assign it first: best = world.{word}(...), then `if best:`.",
+        )
+    if word == "offset":
+        return _offset(low, node)
+    if word == "wrap":
+        return _wrap(low, node)
+    if word in DRAWS:
+        return _draw(low, node, word)
+    low.no_word(node.func)
+
+
+def _arguments(low: Expressions, node: ast.Call, names: list[str]) -> dict[str, ast.expr]:
+    bound = dict(zip(names, node.args, strict=False))
+    extra = [k.arg for k in node.keywords if k.arg not in names or k.arg in bound]
+    if len(node.args) > len(names) or extra:
+        low.fail(
+            node,
+            f"{ast.unparse(node.func)} is called with arguments that it does not have",
+            f"It takes ({', '.join(names)}).",
+            "Leave the others out.",
+        )
+    bound.update({k.arg: k.value for k in node.keywords if k.arg})
+    return bound
+
+
+def _draw(low: Expressions, node: ast.Call, word: str) -> str:
+    signature = _SIGNATURES[word]
+    bound = _arguments(low, node, [n for n, _ in signature])
+    missing = [n for n, default in signature if default is None and n not in bound]
+    if missing:
+        low.fail(
+            node,
+            f"{ast.unparse(node.func)} lacks {', '.join(missing)}",
+            "There is no range to draw from.",
+            f"Write {ast.unparse(node.func)}({', '.join(n for n, _ in signature)}).",
+        )
+    given = low.values([bound[n] for n, _ in signature if n in bound])
+    codes = dict(zip([n for n, _ in signature if n in bound], given, strict=True))
+    rest = [codes.get(n, default) for n, default in signature]
+    if word == "choice":
+        values = low.temporary("values")
+        low.emit(f"{values} = {rest[0]}")
+        return f"{values}[integer({draw(low)}, 0, len({values}))]"
+    call = f"{_FUNCTIONS.get(word, word)}({', '.join([draw(low), *(str(r) for r in rest)])})"
+    return f"{word}_vector({call})" if word in ("unit2", "unit3") else call
+
+
+def _position(low: Expressions, node: ast.expr) -> str:
+    """Emit the position of an entity or a place; its name."""
+    held = low.temporary("p")
+    if isinstance(node, ast.Name) and node.id == low.me:
+        code = low.own_field(ast.copy_location(ast.Attribute(node, "position"), node), write=False)
+    else:
+        ref = low.reference(node)
+        place = ast.copy_location(ast.Attribute(node, "position"), node)
+        code = low.read_other(place, ref) if ref is not None else low.value(node)
+    low.emit(f"{held} = {code}")
+    return held
+
+
+def _offset(low: Expressions, node: ast.Call) -> str:
+    bound = _arguments(low, node, ["a", "b"])
+    if len(bound) != 2:
+        low.fail(node, "world.offset lacks an argument", "An offset has two ends.", "Write world.offset(a, b).")
+    a, b = _position(low, bound["a"]), _position(low, bound["b"])
+    parts = []
+    for axis, boundary in zip(low.model.axes, low.model.sim.box.boundaries, strict=True):
+        d = f"np.float64({b}.{axis}) - {a}.{axis}"
+        parts.append(f"nearest_image({d}, length_{axis}_)" if boundary == "periodic" else d)
+    return f"Vec{low.model.dim}({', '.join(parts)})"
+
+
+def _wrap(low: Expressions, node: ast.Call) -> str:
+    bound = _arguments(low, node, ["position"])
+    if len(bound) != 1:
+        low.fail(node, "world.wrap lacks its argument", "It wraps one place.", "Write world.wrap(position).")
+    p = _position(low, bound["position"])
+    parts = []
+    for axis, boundary in zip(low.model.axes, low.model.sim.box.boundaries, strict=True):
+        inside = f"wrapped({p}.{axis}, low_{axis}_, high_{axis}_, length_{axis}_)"
+        parts.append(inside if boundary == "periodic" else f"{p}.{axis}")
+    return f"Vec{low.model.dim}({', '.join(parts)})"

@@ -1,0 +1,547 @@
+"""Run: a simulation that is running, in this process or on Ray workers."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+
+from partitions.errors import GridError, RuntimeFault, TickFault
+from partitions.program import Program
+from partitions.runtime import Runtime
+from weaver.entity import VECTORS, Entity, fields_of
+from weaver.errors import ModelError, RunError
+from weaver.fault import describe_fault
+from weaver.simulation import Simulation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from viewer.hub import Hub
+
+__all__ = ["Run", "describe_fault"]
+
+NEVER = 1 << 40
+"""Ticks are below this: random numbers are keyed by 40 bits of them."""
+KEPT_BYTES = 1 << 26
+"""A stopped run still answers `entities` if its world takes no more than this."""
+INSIST_SECONDS = 0.25
+"""A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
+
+
+class Run:
+    """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
+
+    It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
+    be asked at any time: one that is asked of a moving run is answered between two ticks. After `stop`, or the end of
+    the `with` block, it still knows its last digest, counts and stats, and the entities of a world of up to 64 MiB.
+
+    Attributes:
+        simulation: what runs.
+    """
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        *,
+        partitions: int | None = None,
+        threads: int = 1,
+        workers: int | None = None,
+        cluster: str | None = None,
+    ) -> None:
+        """Compile and place the entities; arguments as in `Simulation.start`.
+
+        Raises:
+            ModelError, BehaviorError: the model cannot run.
+            RunError: workers cannot be started.
+        """
+        for name, value in (("partitions", partitions), ("threads", threads), ("workers", workers)):
+            if value is not None and not (isinstance(value, int) and value >= 1):
+                raise ModelError(
+                    f"{name}={value!r} was asked for; allowed are whole numbers from 1.\n"
+                    f"Nobody would do the work.\n"
+                    f"Write {name}=1, or leave it out."
+                )
+        if cluster is not None and workers is None:
+            raise ModelError(
+                f"cluster={cluster!r} was asked for without workers; a run on a cluster has a number of workers.\n"
+                f"It would run in this process alone.\n"
+                f"Write workers=2, cluster={cluster!r}."
+            )
+        began = time.perf_counter()
+        self.simulation = simulation
+        self._flight: _Flight | None = None
+        self._values = {name: p.value for name, p in simulation.parameters.items()}
+        self._failure: str | None = None
+        self._kept: dict[str, Any] | None = None
+        self._seconds, self._updates = 0.0, 0.0
+        with self._told():
+            self._program = _compiled(simulation)
+            self._runtime = _runtime(self._program, partitions, threads, workers, cluster)
+            try:
+                self._fixed = {name: p.fixed for name, p in simulation.parameters.items()}
+                self._counts = self._runtime.counts()
+            except BaseException:
+                self._runtime.close()
+                raise
+        self._setup_seconds = time.perf_counter() - began
+
+    # Moving
+
+    @property
+    def tick(self) -> int:
+        """Ticks done."""
+        return self._runtime.tick
+
+    @property
+    def time(self) -> float:
+        """tick * dt, in the model's unit of time."""
+        return self.tick * self.simulation.dt
+
+    @property
+    def running(self) -> bool:
+        """Whether it moves now, after `resume` or inside `step`."""
+        return self._flight is not None and not self._flight.landed.is_set()
+
+    def step(self, n: int = 1) -> int:
+        """Run n ticks and wait; Ctrl-C ends it between two ticks.
+
+        Returns:
+            The ticks done since the start.
+
+        Raises:
+            RunError: an entity broke a rule, a worker was lost, or the run moves already.
+        """
+        if not (isinstance(n, int) and n >= 0):
+            raise RunError(
+                f"step({n!r}) was asked for; allowed are whole numbers from 0.\n"
+                f"Time does not run backwards.\n"
+                f"Write step(1)."
+            )
+        if self.running:
+            raise RunError(
+                f"step({n}) was asked of a run that moves by itself, at tick {self.tick}.\n"
+                f"It would have two ends to run to.\n"
+                f"Call pause() first."
+            )
+        self.resume(until=self.tick + n)
+        assert self._flight is not None
+        try:
+            self._flight.landed.wait()
+        finally:
+            self.pause()
+        return self.tick
+
+    def resume(self, until: int | None = None, landed: Callable[[], object] | None = None) -> None:
+        """Let the run go on by itself, in the background, until tick `until` or `pause`; does nothing if it moves.
+
+        Args:
+            until: tick to stop at; None: never.
+            landed: called in the background when it has come to a stand, by itself or not.
+
+        Raises:
+            RunError: the run was stopped, or has failed.
+        """
+        self._alive("resume()")
+        if self.running:
+            return
+        self.pause()
+        self._flight = _Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed)
+
+    def pause(self) -> int:
+        """Stop between two ticks; does nothing if the run stands.
+
+        Returns:
+            The ticks done.
+
+        Raises:
+            RunError: the run failed on its way.
+        """
+        flight = self._flight
+        if flight is None:
+            return self.tick
+        with self._told():
+            while not flight.landed.is_set():
+                self._runtime.hold()
+                flight.landed.wait(INSIST_SECONDS)
+            self._flight = None
+            self._seconds += flight.seconds
+            if flight.error is not None:
+                raise flight.error
+            before, self._counts = self._counts, self._runtime.counts()
+            self._updates += flight.ticks * (sum(before.values()) + sum(self._counts.values())) / 2
+        return self.tick
+
+    def rate(self, hz: float | None) -> None:
+        """Start at most `hz` ticks per second; None: as many as possible."""
+        if hz is not None and not (isinstance(hz, (int, float)) and 0 < hz < float("inf")):
+            raise ModelError(
+                f"rate({hz!r}) was asked for; allowed is a positive number of ticks per second, or None.\n"
+                f"The run would stand still.\n"
+                f"Write rate(30), or rate(None) for as fast as possible; pause() stops it."
+            )
+        self._alive("rate()")
+        with self._told():
+            self._runtime.rate(None if hz is None else float(hz))
+
+    def drive(
+        self,
+        ticks: int | None,
+        *,
+        commands: Hub | None = None,
+        on_progress: Callable[[Run], object] | None = None,
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> int:
+        """Run until `ticks` are done, obeying viewers; what the command line does.
+
+        Args:
+            ticks: where to end; None: only when `stopped`.
+            commands: a hub whose viewers may pause, step and set the rate, and who are told how the run goes.
+            on_progress: called with this run several times a second.
+            stopped: asked several times a second; True ends the drive between two ticks.
+
+        Returns:
+            The ticks done.
+
+        Raises:
+            RunError: the run failed.
+        """
+        from weaver.drive import drive
+
+        return drive(self, ticks, commands, on_progress, stopped)
+
+    def set(self, **values: float) -> None:
+        """Set parameters from the next tick on: `run.set(match=0.1)`; all of them or none.
+
+        Raises:
+            ModelError: no such parameter, a value out of its range, or a parameter that was used before the start.
+        """
+        self._alive("set()")
+        made = {}
+        for name, value in values.items():
+            parameter = self.simulation.parameters.get(name)
+            if parameter is None:
+                known = ", ".join(self.simulation.parameters) or "no parameters"
+                raise ModelError(
+                    f"set({name}={value!r}) was asked for; the simulation has {known}.\n"
+                    f"The value would change nothing.\n"
+                    f"Choose one of its names, or declare sim.parameter({name!r}, ...) in the app."
+                )
+            if self._fixed[name]:
+                raise ModelError(
+                    f"set({name}={value!r}) was asked for; {name} is fixed at {self._values[name]:g} for this run.\n"
+                    f"The app has used it outside behaviors, and what was computed from it would stay as it is.\n"
+                    f"Start a new run with --set {name}={value}, or use {name} only inside behaviors."
+                )
+            made[name] = parameter.checked(value)
+        with self._standing():
+            self._values.update(made)
+            declared = self.simulation.parameters
+            self._runtime.set_parameters(
+                np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
+                np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
+            )
+
+    # Asking
+
+    def entities(
+        self,
+        kind: type[Entity],
+        fields: Sequence[str] | None = None,
+        where: Any = None,
+        area: tuple[Sequence[float], Sequence[float]] | None = None,
+    ) -> pa.Table:
+        """Collect the entities of a type, sorted by id.
+
+        Args:
+            kind: the entity type.
+            fields: names of fields; all by default.
+            where: a condition, `pyarrow.compute.field("energy") > 2`.
+            area: (low corner, high corner); only those with low <= position < high.
+
+        Returns:
+            A table with the columns `id` (int64) and the fields in their storage types; a vector is a fixed-size list,
+            an enum int64.
+
+        Raises:
+            ModelError: the simulation has no such type or field, or the area does not have the world's axes.
+            RunError: the run failed, or was stopped and its world was too large to keep.
+        """
+        index = self._index(kind)
+        known = ["id", *fields_of(kind, self.simulation.box.dim)]
+        for name in fields or ():
+            if name not in known:
+                raise ModelError(
+                    f"entities({kind.__name__}, fields=...) was asked for {name!r}; it has {', '.join(known)}.\n"
+                    f"There is no such column.\n"
+                    f"Choose among these."
+                )
+        table = self._table(index, kind)
+        if area is not None:
+            low, high = (np.asarray(corner, np.float64) for corner in area)
+            dim = self.simulation.box.dim
+            if low.shape != (dim,) or high.shape != (dim,):
+                raise ModelError(
+                    f"entities(area={area!r}) was asked for; the world has {dim} axes.\n"
+                    f"Nobody could be said to be inside.\n"
+                    f"Write area=(({', '.join('0' * dim)}), ({', '.join('9' * dim)}))."
+                )
+            places = table["position"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
+            table = table.filter(((places >= low) & (places < high)).all(axis=1))
+        if where is not None:
+            table = table.filter(where)
+        if fields is not None:
+            table = table.select(["id", *(name for name in fields if name != "id")])
+        return table
+
+    def digest(self) -> str:
+        """Hash of the state, 32 hexadecimal digits: equal for equal states, whatever the partitions and workers."""
+        if self._kept is not None:
+            return str(self._kept["digest"])
+        with self._standing():
+            return self._runtime.digest()
+
+    def counts(self) -> dict[str, int]:
+        """Living entities by type; of a run that moves, as of its last stand."""
+        return {spec.name: self._counts[t] for t, spec in enumerate(self._program.types)}
+
+    def stats(self) -> dict[str, Any]:
+        """How the run goes.
+
+        Returns:
+            tick, time (of the model), seconds (spent in ticks), setup_seconds (compiling and starting),
+            ticks_per_second, updates_per_second (entities times ticks per second; where entities die, with the mean of
+            their number before and after each stretch), entities and deaths {type: n}, partitions, workers, threads.
+        """
+        if self._kept is not None:
+            deaths = self._kept["deaths"]
+        else:
+            with self._standing():
+                deaths = self._runtime.deaths()
+        seconds = self._seconds
+        return {
+            "tick": self.tick,
+            "time": self.time,
+            "seconds": seconds,
+            "setup_seconds": self._setup_seconds,
+            "ticks_per_second": self.tick / seconds if seconds else 0.0,
+            "updates_per_second": self._updates / seconds if seconds else 0.0,
+            "entities": self.counts(),
+            "deaths": {spec.name: deaths.get(t, 0) for t, spec in enumerate(self._program.types)},
+            "partitions": self.partitions,
+            "workers": self.workers,
+            "threads": self.threads,
+        }
+
+    @property
+    def mortal(self) -> bool:
+        """Whether entities can die, so that their number can change."""
+        return any(spec.mortal for spec in self._program.types)
+
+    @property
+    def identity(self) -> str:
+        """Hash of all that decides the bits of this run: program, seed, schema, cells, versions, CPU target."""
+        return self._program.identity
+
+    @property
+    def partitions(self) -> int:
+        """Partitions there are: never more than blocks of the world."""
+        return self._runtime.partitions
+
+    @property
+    def workers(self) -> int:
+        """Worker processes; 1 is also this process alone."""
+        return self._runtime.workers
+
+    @property
+    def threads(self) -> int:
+        """Threads of each worker."""
+        return self._runtime.threads
+
+    # Showing
+
+    def publish(self, hub: Hub) -> None:
+        """Send frames to the viewers of a hub from now on; the run never waits for them."""
+        with self._standing():
+            self._runtime.publish(hub.publish_address, hub.publish_secret)
+
+    def show(self) -> None:
+        """Send the present state to the viewers, so that a run that stands shows its last tick."""
+        with self._standing():
+            self._runtime.show()
+
+    def boxes(self) -> list[tuple[tuple[float, ...], tuple[float, ...], int]]:
+        """(low corner, high corner, worker) of each partition, in the world's unit of length."""
+        return self._runtime.part_boxes()
+
+    # Ending
+
+    def stop(self) -> None:
+        """End the run and free its workers; may be called twice."""
+        if self._kept is not None or self._failure is not None:
+            self._runtime.close()
+            return
+        try:
+            with self._told():
+                self.pause()
+                kept: dict[str, Any] = {
+                    "digest": self._runtime.digest(),
+                    "deaths": self._runtime.deaths(),
+                    "tables": {},
+                }
+                if sum(self._counts[t] * _row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
+                    kinds = {kind.__name__: kind for kind in self.simulation.entity_types}
+                    for t, spec in enumerate(self._program.types):
+                        kept["tables"][t] = self._table(t, kinds[spec.name])
+                self._kept = kept
+        finally:
+            self._runtime.close()
+
+    def __enter__(self) -> Self:
+        """Itself."""
+        return self
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        """Stop; after an error only free the workers."""
+        if error is None:
+            self.stop()
+            return
+        if self._failure is None and self._kept is None:
+            self._failure = f"the run was left at tick {self.tick} by {type(error).__name__}"
+        if self.running:
+            flight = self._flight
+            assert flight is not None
+            while not flight.landed.wait(INSIST_SECONDS):
+                self._runtime.hold()
+        self._runtime.close()
+
+    def __repr__(self) -> str:
+        box = f"{self.simulation.box!r}"[5:-1]
+        crowd = ", ".join(f"{n} {name}" for name, n in self.counts().items()) or "no entities"
+        parts = f"{self.partitions} partition{'s' * (self.partitions > 1)}"
+        workers = f"{self.workers} worker{'s' * (self.workers > 1)}"
+        return f"<Run {self.simulation.name}: {box}, {crowd}, tick {self.tick}, {parts}, {workers}>"
+
+    # Inside
+
+    def _index(self, kind: type[Entity]) -> int:
+        name = getattr(kind, "__name__", repr(kind))
+        names = [spec.name for spec in self._program.types]
+        if kind not in self.simulation.entity_types or name not in names:
+            raise ModelError(
+                f"entities of {name} were asked for; the simulation has {', '.join(names)}.\n"
+                f"There are none of this type.\n"
+                f"Name one of its types, the class itself."
+            )
+        return names.index(name)
+
+    def _table(self, index: int, kind: type[Entity]) -> pa.Table:
+        import pyarrow as pa
+
+        if self._kept is not None:
+            kept = self._kept["tables"].get(index)
+            if kept is None:
+                raise RunError(
+                    f"entities({kind.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB "
+                    f"are not kept.\n"
+                    f"Their state went with the workers.\n"
+                    f"Ask before stop(), inside the `with` block."
+                )
+            return kept
+        with self._standing():
+            ids, columns = self._runtime.rows(index)
+        names = [column.name for column in self._program.types[index].columns]
+        arrays = {"id": pa.array(ids)}
+        for field in fields_of(kind, self.simulation.box.dim).values():
+            parts = [columns[names.index(name)] for name in field.columns]
+            if field.vector is None:
+                arrays[field.name] = pa.array(parts[0])
+            else:
+                flat = pa.array(np.stack(parts, axis=1).ravel())
+                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, VECTORS[field.vector][0])
+        return pa.table(arrays)
+
+    def _alive(self, asked: str) -> None:
+        if self._failure is not None or self._kept is not None:
+            state = self._failure or f"the run was stopped at tick {self.tick}"
+            raise RunError(
+                f"{asked} was asked, but {state}.\nIts workers are gone.\nStart a new run: `with sim.start() as run:`."
+            )
+
+    @contextmanager
+    def _standing(self) -> Iterator[None]:
+        """Between two ticks; a run that moved goes on afterwards."""
+        self._alive("an answer")
+        flight = self._flight
+        moving = flight is not None and not flight.landed.is_set()
+        self.pause()
+        with self._told():
+            yield
+        if moving:
+            assert flight is not None
+            self.resume(flight.target, flight.told)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell what a runtime raises in the language's words."""
+        try:
+            yield
+        except TickFault as fault:
+            error = describe_fault(self._program, fault)
+            self._failure = f"the run failed at tick {fault.tick}"
+            raise error from fault
+        except GridError as error:
+            raise ModelError(str(error)) from error
+        except RuntimeFault as error:
+            self._failure = "the run failed: " + str(error).partition("\n")[0]
+            raise RunError(str(error)) from error
+
+
+class _Flight:
+    """One stretch of ticks, in a thread of its own, so that whoever waits for it can be interrupted."""
+
+    def __init__(self, runtime: Runtime, target: int, told: Callable[[], object] | None) -> None:
+        self.target, self.told = target, told
+        self.landed = threading.Event()
+        self.error: BaseException | None = None
+        self.seconds, self.ticks = 0.0, 0
+        self._runtime = runtime
+        # A daemon: a program that ends without stopping its run is not kept alive by it.
+        threading.Thread(target=self._fly, name="run", daemon=True).start()
+
+    def _fly(self) -> None:
+        began, first = time.perf_counter(), self._runtime.tick
+        try:
+            self._runtime.advance(self.target)
+        except BaseException as error:
+            self.error = error  # raised again in `pause`, by whoever waits
+        self.seconds, self.ticks = time.perf_counter() - began, self._runtime.tick - first
+        self.landed.set()
+        if self.told is not None:
+            self.told()
+
+
+def _compiled(simulation: Simulation) -> Program:
+    from weaver.compiler import compile  # brings numba, which `import weaver` does not
+
+    return compile(simulation)
+
+
+def _runtime(
+    program: Program, partitions: int | None, threads: int, workers: int | None, cluster: str | None
+) -> Runtime:
+    if workers is None:
+        from partitions.local import Local
+
+        return Local(program, partitions=partitions or 1, threads=threads)
+    from partitions.cluster import Cluster
+
+    return Cluster(program, workers, threads=threads, partitions=partitions, address=cluster)
+
+
+def _row_bytes(program: Program, index: int) -> int:
+    return 8 + sum(np.dtype(column.dtype).itemsize for column in program.types[index].columns)

@@ -1,0 +1,256 @@
+"""A session: what `weaver run` does from the app's file to the closing line."""
+
+from __future__ import annotations
+
+import enum
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType, ModuleType
+from typing import TYPE_CHECKING, Any
+
+from weaver.drive import linger
+from weaver.errors import RunError
+from weaver.load import UsageError, default_ticks, load_app
+from weaver.progress import ProgressBar, crowd
+from weaver.run import Run
+from weaver.simulation import Simulation
+from weaver.view import picture_frame, world_meta
+
+if TYPE_CHECKING:
+    from viewer.hub import Hub
+    from viewer.window import Window
+
+
+class Views(enum.StrEnum):
+    """How a run is shown."""
+
+    NONE = "none"
+    PAGE = "page"
+    WINDOW = "window"
+
+
+class Signals:
+    """SIGINT and SIGTERM: while a run is set up they end it at once, while it moves they are noted.
+
+    Attributes:
+        received: the first that came, or None.
+    """
+
+    def __init__(self) -> None:
+        """Nothing has come yet."""
+        self.received: int | None = None
+        self._noted = False
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        """Take a signal."""
+        self.received = self.received or number
+        if not self._noted:
+            raise KeyboardInterrupt
+
+    def note(self) -> None:
+        """From now on only note them; Ray has handlers of its own, so ours are put back too."""
+        self._noted = True
+        self._install(self)
+
+    @property
+    def name(self) -> str | None:
+        """'SIGINT', or None."""
+        return None if self.received is None else signal.Signals(self.received).name
+
+    @contextmanager
+    def caught(self) -> Iterator[None]:
+        """Catch them inside the block."""
+        before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        self._install(self)
+        try:
+            yield
+        finally:
+            self._install(*before)
+
+    @staticmethod
+    def _install(*handlers: Any) -> None:
+        signal.signal(signal.SIGINT, handlers[0])
+        signal.signal(signal.SIGTERM, handlers[-1])
+
+
+@dataclass
+class Session:
+    """One `weaver run`; the fields are its options."""
+
+    app: str
+    seed: int | None = None
+    parameters: dict[str, str] = field(default_factory=dict)
+    ticks: int | None = None
+    workers: int | None = None
+    threads: int = 1
+    partitions: int | None = None
+    cluster: str | None = None
+    rate: float | None = None
+    view: Views = Views.NONE
+    image: Path | None = None
+    as_json: bool = False
+
+    def run(self) -> int:
+        """Load, run, show, report; returns the exit code.
+
+        Raises:
+            UsageError: there is no such app or parameter.
+            WeaverError: the app or its run failed.
+        """
+        signals = Signals()
+        with signals.caught():
+            try:
+                return self._run(signals)
+            except KeyboardInterrupt:
+                self._note(f"{self.app}: stopped by {signals.name} before the first tick")
+                return 128 + (signals.received or signal.SIGINT)
+
+    def _run(self, signals: Signals) -> int:
+        module, simulation = load_app(self.app, self.seed, self.parameters)
+        ticks = self.ticks
+        if ticks is None and self.view is Views.NONE:
+            ticks = default_ticks(module)
+            if ticks is None:
+                raise UsageError(
+                    f"{simulation.name} was to run without --ticks, and its file does not say how many.\n"
+                    f"The run would have no end.\n"
+                    f'Write --ticks 1000, or sim.run(ticks=1000) under `if __name__ == "__main__":` in the app.'
+                )
+        with simulation.start(
+            partitions=self.partitions, threads=self.threads, workers=self.workers, cluster=self.cluster
+        ) as run:
+            signals.note()
+            if self.rate is not None:
+                run.rate(self.rate)
+            with self._shown(run, ticks, module) as (hub, window):
+                self._move(run, ticks, hub, window, signals)
+                self._report(module, simulation, run, ticks, signals)
+                unfinished = ticks is not None and run.tick < ticks
+                if hub is not None and ticks is not None and not unfinished:
+                    self._linger(run, hub, window, signals)
+        return 128 + signals.received if signals.received is not None and unfinished else 0
+
+    def _move(self, run: Run, ticks: int | None, hub: Hub | None, window: Window | None, signals: Signals) -> None:
+        """Run to the last tick, or until a signal; a run without a last tick ends with its window, too."""
+
+        def stopped() -> bool:
+            closed = ticks is None and window is not None and not window.open
+            return signals.received is not None or closed
+
+        with ProgressBar(run.simulation.name, ticks) as progress:
+            run.drive(ticks, commands=hub, on_progress=progress, stopped=stopped)
+
+    def _linger(self, run: Run, hub: Hub, window: Window | None, signals: Signals) -> None:
+        """Keep the last tick on show until a signal, or until the window is closed."""
+
+        def closed() -> bool:
+            return window is not None and not window.open
+
+        if not closed():
+            self._note(f"{run.simulation.name}: the view stays open; Ctrl-C ends it")
+        linger(run, hub, lambda: signals.received is not None or closed())
+
+    @contextmanager
+    def _shown(self, run: Run, ticks: int | None, module: ModuleType) -> Iterator[tuple[Hub | None, Window | None]]:
+        """Open the view that was asked for."""
+        if self.view is Views.NONE:
+            yield None, None
+            return
+        from viewer.hub import Hub, HubError
+
+        try:
+            hub = Hub.start(world_meta(run, ticks, getattr(module, "walls", ())))
+        except HubError as error:
+            raise RunError(str(error)) from error
+        with hub:
+            run.publish(hub)
+            window = self._window(hub) if self.view is Views.WINDOW else None
+            if window is None:
+                self._note(f"view: {hub.url}")
+            try:
+                yield hub, window
+            finally:
+                if window is not None:
+                    window.close()
+
+    def _window(self, hub: Hub) -> Window | None:
+        from viewer.window import open_window
+
+        opened = open_window(hub)
+        if isinstance(opened, str):
+            self._note(opened)
+            return None
+        return opened
+
+    def _report(
+        self, module: ModuleType, simulation: Simulation, run: Run, ticks: int | None, signals: Signals
+    ) -> None:
+        """The closing line, the app's own report, the picture, and the JSON object."""
+        stats, digest = run.stats(), run.digest()
+        stopped = signals.name if ticks is None or run.tick < ticks else None
+        done = f"stopped by {stopped} at tick {run.tick}" if stopped else f"{run.tick} ticks"
+        threads = f", {run.threads} threads" if run.threads > 1 else ""
+        self._say(
+            f"{simulation.name}: {done}, {crowd(run)}, {run.workers} worker{'s' * (run.workers > 1)}{threads}, "
+            f"{stats['seconds']:.1f} s, {_short(stats['updates_per_second'])} updates/s, digest {digest}"
+        )
+        report: Callable[[Run], str] | None = getattr(module, "report", None)
+        text = report(run) if report is not None else None
+        if text is not None:
+            self._say(text)
+        failure = self._picture(run, ticks, module) if self.image is not None else None
+        if self.as_json:
+            closing = {
+                "app": simulation.name,
+                "ticks": run.tick,
+                "stopped": stopped,
+                "seed": simulation.seed,
+                "entities": stats["entities"],
+                "deaths": stats["deaths"],
+                "partitions": run.partitions,
+                "workers": run.workers,
+                "threads": run.threads,
+                "seconds": stats["seconds"],
+                "setup_seconds": stats["setup_seconds"],
+                "updates_per_second": stats["updates_per_second"],
+                "digest": digest,
+                "identity": run.identity,
+                "report": text,
+            }
+            print(json.dumps(closing), flush=True)
+        if failure is not None:
+            raise failure
+
+    def _picture(self, run: Run, ticks: int | None, module: ModuleType) -> RunError | None:
+        """Write the picture; what prevents it is told after everything else has been said."""
+        from viewer.image import ImageError, write_image
+
+        assert self.image is not None
+        try:
+            write_image(self.image, world_meta(run, ticks, getattr(module, "walls", ())), picture_frame(run))
+        except ImageError as error:
+            failure = RunError(str(error))
+            failure.__cause__ = error
+            return failure
+        self._note(f"picture: {self.image}")
+        return None
+
+    def _say(self, text: str) -> None:
+        """Say a result: on stdout, which with --json is left to the one object."""
+        print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+
+    def _note(self, text: str) -> None:
+        print(text, file=sys.stderr, flush=True)
+
+
+def _short(number: float) -> str:
+    """645000.0 -> '645k'."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:.3g}"
