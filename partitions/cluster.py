@@ -294,7 +294,7 @@ class Cluster(Runtime):
 
     def _lost(self, rank: int, error: Exception) -> WorkerLost:
         lost = WorkerLost(
-            f"worker {rank} of {self.workers}{self._where(rank)} died after tick {self._tick} or later.\n"
+            f"worker {rank} of {self.workers}{self._where(rank)} died; tick {self._tick} was done by then.\n"
             f"What it owned is lost, so the run ends here.\n"
             f"Run it again; if the process was killed for want of memory, use more nodes or fewer entities."
         )
@@ -382,8 +382,11 @@ class Cluster(Runtime):
             replies.append(reply)
         if not replies:
             return
-        held = _outcomes([actor.hold.remote(self._calls) for actor in self._actors], GRACE)
-        ticks = [tick for tick in held if isinstance(tick, int)]
+        holds = [actor.hold.remote(self._calls) for actor in self._actors]
+        while len(ray.wait(holds, num_returns=len(holds), timeout=1.0)[0]) < len(holds):
+            if any(map(_broken, _outcomes(ray.wait(refs, num_returns=len(refs), timeout=0)[0]))):
+                break
+        ticks = [tick for tick in _outcomes(holds, 0.0) if isinstance(tick, int)]
         if len(ticks) < len(self._actors):
             failure = self._failure(refs)
             for reply in replies:

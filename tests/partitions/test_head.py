@@ -31,7 +31,6 @@ from tests.partitions.programs import mingling
 with Cluster({MADE}, 2) as run:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: run.hold())
-    mine = [int(p) for p in os.listdir("/proc") if p.isdigit()]
     print(json.dumps([p.pid for p in run.places]), flush=True)
     run.advance(1_000_000_000)
     print(json.dumps([run.tick, run.digest()]), flush=True)
@@ -118,6 +117,7 @@ def test_workers_on_two_raylets_exchange_by_tcp_and_give_the_same_bits() -> None
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "somewhere", "a:b"])
-def test_an_address_where_nothing_is_fails_at_once(address: str) -> None:
+def test_an_address_where_nothing_is_fails_at_once(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ray.is_initialized", lambda: False)  # whatever other tests have left
     with pytest.raises(AddressError, match=f"the Ray cluster {address} was to be joined; none could be reached"):
         Head(address, 2, 0)

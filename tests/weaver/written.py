@@ -92,7 +92,7 @@ def programs(draw: st.DrawFn) -> str:
     dim = draw(st.sampled_from([2, 2, 3]))
     lengths = draw(st.lists(st.sampled_from([9, 12.5, 20, 33]), min_size=dim, max_size=dim))
     walls = draw(st.lists(st.sampled_from(BOUNDARIES), min_size=dim, max_size=dim))
-    origin = draw(st.sampled_from([(0,) * dim, (-7.3, 4, 1000)[:dim]]))
+    origin = draw(st.sampled_from([(0,) * dim, (-7.25, 4, 1000)[:dim]]))
     names = ["Ant", "Bee", "Cow"][: draw(st.integers(1, 3))]
     lines = ["import weaver as wv", f"from weaver import Vec{dim} as Vec", ""]
     for name in names:
@@ -120,7 +120,7 @@ def programs(draw: st.DrawFn) -> str:
         'gain = sim.parameter("gain", 0.75, low=0, high=1)',
     ]
     largest = min([4.4, *(n / 2 - 0.1 for n, w in zip(lengths, walls, strict=True) if w == "periodic")])
-    for k in range(draw(st.integers(1, 3))):
+    for k in range(draw(st.integers(1, 2))):
         lines += ["", "", *_behavior(draw, k, dim, names, largest)]
     for name in names:
         lines += ["", *_entities(draw, name, dim, lengths, origin)]
@@ -128,7 +128,7 @@ def programs(draw: st.DrawFn) -> str:
 
 
 def _behavior(draw: st.DrawFn, k: int, dim: int, names: list[str], largest: float) -> list[str]:
-    some = st.lists(st.sampled_from(names), min_size=1, unique=True).map(" | ".join)
+    some = st.lists(st.sampled_from(names), min_size=1, max_size=2, unique=True).map(" | ".join)
     reach = draw(st.sampled_from([0.5, 2.0]))
     options = [f"reach={reach}"]
     if draw(st.booleans()):
@@ -138,7 +138,7 @@ def _behavior(draw: st.DrawFn, k: int, dim: int, names: list[str], largest: floa
     if jumps:
         options.append("jumps=True")
     text = [f"@sim.behavior({', '.join(options)})", f"def act{k}(me: {draw(some)}, world: wv.World):"]
-    for part in draw(st.lists(st.sampled_from([*LOOKS, *LOOKS, *CHANGES]), min_size=1, max_size=3)):
+    for part in draw(st.lists(st.sampled_from([*LOOKS, *LOOKS, *CHANGES]), min_size=1, max_size=2)):
         radius = draw(st.sampled_from([0.8, 2.0, 3.1, largest]).filter(lambda r: r <= largest))
         filled = part.format(kind=draw(some), radius=radius, unit=f"world.unit{dim}()", near=0.9 * reach)
         text += filled.rstrip("\n").split("\n")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from weaver.compiler.expression import Expressions
 from weaver.compiler.model import convert
+from weaver.compiler.references import pairs
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
 
@@ -117,6 +118,10 @@ class Lowering(Expressions):
             if name in self.variables:
                 self.assign_reference(name, node.value)
                 return
+        each = pairs(node)
+        if any(isinstance(t, ast.Name) and t.id in self.variables for t, _ in each):
+            self.assign_together(each)
+            return
         code = self.value(node.value)
         if len(node.targets) > 1:
             held = self.temporary()
@@ -124,6 +129,30 @@ class Lowering(Expressions):
             code = held
         for target in node.targets:
             self.store(target, code, node.value)
+
+    def assign_together(self, each: list[tuple[ast.expr, ast.expr]]) -> None:
+        """`distance, best = d, other`: all values first, then the targets."""
+        kept: list[tuple[ast.expr, ast.expr, str]] = []
+        for target, value in each:
+            held = ""
+            if isinstance(target, ast.Name) and target.id in self.variables:
+                before = self.reference(value)
+                if before is not None and not before.loop:
+                    self.fail(
+                        value,
+                        "an entity variable is assigned from another within a tuple",
+                        "It could change before it is read.",
+                        "Write the assignments on lines of their own.",
+                    )
+            else:
+                held = self.temporary()
+                self.emit(f"{held} = {self.value(value)}")
+            kept.append((target, value, held))
+        for target, value, held in kept:
+            if held:
+                self.store(target, held, value)
+            elif isinstance(target, ast.Name):
+                self.assign_reference(target.id, value)
 
     def store(self, target: ast.expr, code: str, value: ast.expr) -> None:
         """Put a value into a target."""

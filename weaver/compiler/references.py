@@ -24,9 +24,11 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
             if isinstance(n.target, ast.Name):
                 loops.setdefault(n.target.id, set()).update(_searched(lowering, n.iter))
     assigned = [
-        (n.targets[0].id, n.value, n)
+        (target.id, value, n)
         for n in ast.walk(node)
-        if isinstance(n, ast.Assign) and len(n.targets) == 1 and isinstance(n.targets[0], ast.Name)
+        if isinstance(n, ast.Assign)
+        for target, value in pairs(n)
+        if isinstance(target, ast.Name)
     ]
     found: dict[str, set[int]] = {}
 
@@ -75,6 +77,18 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
             )
         row = f"{name}_row_"
         result[name] = Ref(tuple(sorted(kinds)), row, f"{name}_tag_" if len(kinds) > 1 else None)
+    return result
+
+
+def pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
+    """Targets and their values: of `a = x`, `a = b = x`, and one by one of `a, b = x, y`."""
+    result = []
+    for target in node.targets:
+        if isinstance(target, (ast.Tuple, ast.List)) and isinstance(node.value, (ast.Tuple, ast.List)):
+            if len(target.elts) == len(node.value.elts):
+                result += list(zip(target.elts, node.value.elts, strict=True))
+        else:
+            result.append((target, node.value))
     return result
 
 
