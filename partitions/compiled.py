@@ -17,6 +17,7 @@ import stat
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,10 @@ from numba.core import codegen, config
 from partitions.errors import RuntimeFault
 
 _IMPORTING = threading.RLock()  # an import writes sys.modules and reads numba's settings: one at a time in a process
+
+
+KEPT_DAYS = 30
+"""Compiled modules that are not used for so long are deleted when another is made."""
 
 
 class CacheError(RuntimeFault, PermissionError):
@@ -62,6 +67,7 @@ def load(name: str, source: str, depends: Sequence[Path] = ()) -> ModuleType:
         if not folder.is_dir():
             _build(root, folder, unique, name, source)
         _check_private(folder)
+        os.utime(folder)  # used now, see `_prune`
         return _import(unique, folder / f"{name}.py")
 
 
@@ -125,10 +131,22 @@ def _build(root: Path, folder: Path, unique: str, name: str, source: str) -> Non
             path.write_text(source, encoding="utf-8")
             _import(unique, path)
             del sys.modules[unique]  # imported again from where it stays, so that tracebacks name a file that exists
+            _prune(root)
             aside.rename(folder)  # keeps the time and size of the source, by which numba's index knows it
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)
             raise
+
+
+def _prune(root: Path) -> None:
+    """Delete modules that nobody has used for `KEPT_DAYS`; every edit of an app leaves one behind."""
+    oldest = time.time() - KEPT_DAYS * 86_400
+    for entry in root.iterdir():
+        try:
+            if entry.stat().st_mtime < oldest:
+                shutil.rmtree(entry) if entry.is_dir() else entry.unlink()
+        except FileNotFoundError:
+            pass  # another process pruned it at the same time
 
 
 @contextlib.contextmanager

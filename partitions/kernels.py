@@ -21,10 +21,11 @@ def _cell(p, low, scale, n, edges):
     """Cell of one coordinate: a guess by multiplication, then stepped by comparison with the exact edges."""
     c = np.int64((p - low) * scale)
     c = min(max(c, np.int64(0)), n - 1)
-    while c > 0 and p < edges[np.uintp(c)]:
-        c -= 1
-    while c < n - 1 and p >= edges[np.uintp(c + 1)]:
-        c += 1
+    if (p < edges[np.uintp(c)]) | (p >= edges[np.uintp(c + 1)]):  # one branch, hardly ever taken
+        while c > 0 and p < edges[np.uintp(c)]:
+            c -= 1
+        while c < n - 1 and p >= edges[np.uintp(c + 1)]:
+            c += 1
     return c
 
 
@@ -264,35 +265,55 @@ def _sift(first, k, n, ids, order):
         k = child
 
 
-@njit("void(uint64, uint64, uint64[::1], int64[::1], uint32[::1])", **_OPTIONS)
-def settle(first, last, start, ids, order):
-    """Sort the rows of each of the cells [first, last) by id.
+@njit(**_OPTIONS)
+def _sort_long(begin, end, ids, order):
+    """Sort rows [begin, end) by id, in place: nothing to do if they are in order, else a heap."""
+    n = end - begin
+    for i in range(begin + np.uintp(1), end):
+        if ids[i - np.uintp(1)] > ids[i]:
+            break
+    else:
+        return
+    for k in range(n // np.uintp(2)):
+        _sift(begin, n // np.uintp(2) - np.uintp(1) - k, n, ids, order)
+    for k in range(n - np.uintp(1)):
+        top = begin + n - np.uintp(1) - k
+        ids[begin], ids[top] = ids[top], ids[begin]
+        order[begin], order[top] = order[top], order[begin]
+        _sift(begin, np.uintp(0), n - np.uintp(1) - k, ids, order)
 
-    Insertion, because hardly any row is out of place; a heap for long cells that are not in order already.
+
+@njit("void(uint64, uint64, uint64[::1], int64[::1], uint32[::1], int64[::1], uint32[::1])", **_OPTIONS)
+def settle(first, last, start, ids, order, new_ids, new_order):
+    """Sort the rows of each of the cells [first, last) by id; arrays can be read 7 rows beyond the last cell.
+
+    Each row of a short cell counts the smaller ids to find its place: eight comparisons are one instruction, and no
+    branch depends on the ids, which in a crowd that moves nobody could predict.
+
+    Args:
+        first: first cell.
+        last: one past the last.
+        start: (n_cells + 1,) first row of each cell.
+        ids: ids as `scatter` left them; long cells are sorted in place.
+        order: source rows, likewise.
+        new_ids: out.
+        new_order: out.
     """
     for c in range(first, last):
         begin, end = start[c], start[c + np.uintp(1)]
-        for i in range(begin + np.uintp(1), end):
-            if ids[i - np.uintp(1)] <= ids[i]:
-                continue
-            if end - begin > np.uintp(64):
-                n = end - begin
-                for k in range(n // np.uintp(2)):
-                    _sift(begin, n // np.uintp(2) - np.uintp(1) - k, n, ids, order)
-                for k in range(n - np.uintp(1)):
-                    top = begin + n - np.uintp(1) - k
-                    ids[begin], ids[top] = ids[top], ids[begin]
-                    order[begin], order[top] = order[top], order[begin]
-                    _sift(begin, np.uintp(0), n - np.uintp(1) - k, ids, order)
-                break
-            moved_id, moved_row = ids[i], order[i]
-            j = i
-            while j > begin and ids[j - np.uintp(1)] > moved_id:
-                ids[j] = ids[j - np.uintp(1)]
-                order[j] = order[j - np.uintp(1)]
-                j -= np.uintp(1)
-            ids[j] = moved_id
-            order[j] = moved_row
+        n = end - begin
+        if n > np.uintp(64):
+            _sort_long(begin, end, ids, order)
+            for i in range(begin, end):
+                new_ids[i], new_order[i] = ids[i], order[i]
+            continue
+        whole = (n + np.uintp(7)) // np.uintp(8) * np.uintp(8)
+        for i in range(begin, end):
+            id = ids[i]
+            place = begin
+            for k in range(whole):
+                place += np.uintp((ids[begin + k] < id) & (k < n))
+            new_ids[place], new_order[place] = id, order[i]
 
 
 @njit([f"void(uint64, uint64, uint32[::1], {u}[::1], {u}[::1])" for u in ("uint8", "uint16", "uint32", "uint64")],

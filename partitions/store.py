@@ -213,7 +213,7 @@ class Table:
     def rebuild(self, crew: Crew) -> None:
         """Order all rows by (target cell, id), drop those whose target is -1, and count the appended ones in.
 
-        Counting sort by cell, insertion sort by id in each cell. The result does not depend on the order of the rows
+        Counting sort by cell, then each cell by id. The result does not depend on the order of the rows
         before, because (cell, id) is unique.
         """
         k = kernels()
@@ -236,9 +236,16 @@ class Table:
             n = crew.pieces(self.n, 2 * crew.threads)
             at = np.searchsorted(self.start, np.linspace(0, self.n, n + 1)[1:-1]).tolist()
             edges = [0, *at, self.n_cells]
-            crew.run([_call(k.settle, np.uint64(a), np.uint64(b), self.start, ids, order) for a, b in pairwise(edges)])
-            self.give(self.ids)
-            self.ids = ids
+            new_ids, new_order = self.ids, self.borrow(order.dtype)
+            crew.run(
+                [
+                    _call(k.settle, np.uint64(a), np.uint64(b), self.start, ids, order, new_ids, new_order)
+                    for a, b in pairwise(edges)
+                ]
+            )
+            self.give(ids)
+            self.give(order)
+            self.order = new_order
             self._gather(crew, _spans(self.n, n))
             self.dead[: self.n] = 0
         self.version += 1

@@ -3,9 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+CACHE = Path(__file__).parents[1] / ".pytest_cache" / "weaver"
+
+
+def pytest_configure() -> None:
+    """Keep the hundreds of programs that tests compile out of the user's own cache; children inherit the setting."""
+    if "WEAVER_CACHE" not in os.environ:
+        CACHE.parent.mkdir(exist_ok=True)
+        os.environ["WEAVER_CACHE"] = str(CACHE)
 
 
 @pytest.fixture(scope="session")

@@ -50,7 +50,7 @@ class Client:
             request.close()
         if response.status != 200:
             raise AccessError(
-                f"A view of {parts.netloc} was asked, and the hub said {response.status}; its own link is allowed.\n"
+                f"A view of {parts.netloc} was asked for; the hub said {response.status}; allowed is its own link.\n"
                 "Without a session no frame would ever come.\n"
                 "Pass the whole link that the run printed, with everything after '#'."
             )

@@ -111,7 +111,7 @@ class Hub:
         if not answer:
             end(process, END_SECONDS)
             raise HubError(
-                f"A view on {host}:{port or 'any port'} was asked, and its process ended with {process.returncode}.\n"
+                f"A view on {host}:{port or 'any port'} was asked for; its process ended with {process.returncode}.\n"
                 "Nobody could watch this run.\n"
                 "Read its message above; choose a free port (port=0 takes one), or run without a view."
             )

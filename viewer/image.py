@@ -60,13 +60,13 @@ def write_image(
     target = Path(path).resolve()
     if not target.parent.is_dir():
         raise ImageError(
-            f"The picture {path} was asked, and the folder {target.parent} does not exist.\n"
+            f"The picture {path} was asked for, and the folder {target.parent} does not exist.\n"
             "It could not be written after all the work.\n"
             "Make the folder first, or name another one."
         )
     if target.suffix.lower() != ".png":
         raise ImageError(
-            f"The picture {path} was asked; allowed is a name that ends with .png.\n"
+            f"The picture {path} was asked for; allowed is a name that ends with .png.\n"
             "Other formats are not written.\n"
             f"Use {Path(path).with_suffix('.png')}."
         )
@@ -85,7 +85,7 @@ def write_image(
         return target
     raise ImageError(
         said
-        or f"The picture {path} was asked, and Open3D's process ended with {process.returncode} before it was drawn.\n"
+        or f"The picture {path} was asked for; Open3D's process ended with {process.returncode} before.\n"
         "There is no picture.\n"
         "Run `apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri`, or lower the size."
     )
@@ -199,7 +199,7 @@ def main() -> int:
         open3d = load_open3d()
         if not open3d.io.write_image(asked["path"], open3d.geometry.Image(np.ascontiguousarray(picture))):
             raise ImageError(
-                f"The picture {asked['path']} was asked, and the file cannot be written.\n"
+                f"The picture {asked['path']} was asked for, and the file cannot be written.\n"
                 "There is no picture.\n"
                 "Name a file in a folder that you may write to."
             )

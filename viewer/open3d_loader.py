@@ -53,7 +53,7 @@ def load_open3d() -> Any:
         open3d = importlib.import_module("open3d")
     except ModuleNotFoundError as error:
         raise Open3DMissing(
-            f"A picture or a window by Open3D was asked, and the Python package {error.name} is not installed.\n"
+            f"A picture or a window by Open3D was asked for, and the Python package {error.name} is not installed.\n"
             "Nothing could be drawn outside the browser page.\n"
             "Run `pip install open3d libusb-package`, or use the page."
         ) from error
@@ -81,7 +81,7 @@ def _explain(message: str) -> str:
     if package == "libusb-1.0-0":
         remedy += " or `pip install libusb-package`"
     return (
-        f"A picture or a window by Open3D was asked, and {library} is missing on this machine.\n"
+        f"A picture or a window by Open3D was asked for, and {library} is missing on this machine.\n"
         "Nothing could be drawn outside the browser page.\n"
         f"{remedy}, or use the page."
     )
@@ -109,12 +109,12 @@ def probe(kind: Literal["import", "legacy", "gui"]) -> str | None:
 
 MARK = "missing: "
 NO_EGL = (
-    "A picture by Open3D was asked, and OpenGL gives no context on this machine, with or without a display.\n"
+    "A picture by Open3D was asked for, and OpenGL gives no context on this machine, with or without a display.\n"
     "Nothing could be drawn outside the browser page.\n"
     "Run `apt-get install libegl1 libegl-mesa0 libgl1-mesa-dri`, or use the page."
 )
 NO_VULKAN = (
-    "A window by Open3D was asked, and there is no Vulkan device on this machine.\n"
+    "A window by Open3D was asked for, and there is no Vulkan device on this machine.\n"
     "Open3D's renderer would end its process.\n"
     "Run `apt-get install libvulkan1 mesa-vulkan-drivers`, or use the page."
 )

@@ -67,7 +67,7 @@ def open_window(hub: Hub) -> Window | str:
     """
     if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
         return (
-            "A window was asked, and this machine has no display (DISPLAY and WAYLAND_DISPLAY are empty).\n"
+            "A window was asked for, and this machine has no display (DISPLAY and WAYLAND_DISPLAY are empty).\n"
             "There is no screen that it could open on.\n"
             f"Open the page in a browser instead: {hub.url}"
         )

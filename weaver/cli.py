@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -21,31 +22,104 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_Views = typer.Option(
-    "--view",
-    metavar="none|page|window",
-    help="Show the run: page in a browser, window on this screen. Without --ticks it runs until Ctrl-C.",
-)
+VIEWS = ("none", "page", "window")
+
+
+def _whole(low: int, high: float, otherwise: str, example: str) -> Callable[[str], int]:
+    """A reader of whole numbers from `low` to `high`; `otherwise` says what another number would lead to."""
+
+    def read(text: str) -> int:
+        number = int(text) if str(text).removeprefix("-").isdecimal() else None
+        if number is None or not low <= number <= high:
+            top = f" to {high}" if high < float("inf") else ""
+            raise typer.BadParameter(
+                f"{text!s} was asked for; allowed are whole numbers from {low}{top}.\n{otherwise}\nWrite {example}."
+            )
+        return number
+
+    return read
+
+
+def _rate(text: str) -> float:
+    try:
+        hz = float(text)
+    except ValueError:
+        hz = float("nan")
+    if not 0 < hz < float("inf"):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is a positive number of ticks per second.\n"
+            f"The run would stand still, or have no pace at all.\n"
+            f"Write --rate 30, or leave it out for as fast as possible."
+        )
+    return hz
+
+
+def _view(text: str) -> str:
+    if text not in VIEWS:
+        raise typer.BadParameter(
+            f"{text!r} was asked for; allowed are {', '.join(VIEWS)}.\n"
+            f"There would be nothing to look at.\n"
+            f"Write --view page for a page in the browser."
+        )
+    return text
+
+
+def _image(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is a name that ends in .png, in a folder that exists.\n"
+            f"The picture could not be written when the run has ended.\n"
+            f"Write --image {Path(path.name).with_suffix('.png') if path.name else 'flock.png'}."
+        )
+    return path
+
+
+def _cluster(text: str) -> str:
+    if text.startswith("ray://"):
+        raise typer.BadParameter(
+            f"{text} was asked for; a cluster is joined by auto or host:port.\n"
+            f"Through ray:// the run would sit behind a proxy of Ray's, which hands no shared memory on, and does not "
+            f"tell in time when a worker dies.\n"
+            f"Start the run on a node of the cluster (ray job submit does) with --cluster auto."
+        )
+    return text
+
+
+def _option(parser: Callable[[str], Any], metavar: str, help: str, *names: str) -> Any:
+    return typer.Option(*names, parser=parser, metavar=metavar, help=help)
+
+
+_TICKS = _whole(0, 1 << 40, "Time does not run backwards, and not by parts of a tick.", "--ticks 1000")
+_WORKERS = _whole(1, float("inf"), "Nobody would do the work.", "--workers 2, or leave it out to run in this process")
+_THREADS = _whole(1, float("inf"), "Nobody would do the work.", "--threads 2")
+_PARTITIONS = _whole(1, float("inf"), "The world would belong to nobody.", "--partitions 4")
+_SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "--seed 7")
 
 
 @app.command("run")
 def run_app(
     name: Annotated[str, typer.Argument(metavar="APP", help="Path of an app, or the name of a bundled one.")],
-    ticks: Annotated[
-        int | None, typer.Option(min=0, help="Ticks to run; by default what the app's own run says.")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Run on so many Ray workers; without it, here.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of each worker.")] = 1,
-    partitions: Annotated[int | None, typer.Option(min=1, help="Partitions; by default one per worker.")] = None,
-    seed: Annotated[int | None, typer.Option(min=0, max=(1 << 64) - 1, help="In place of the app's seed.")] = None,
+    ticks: Annotated[int | None, _option(_TICKS, "N", "Ticks to run; by default what the app's own run says.")] = None,
+    workers: Annotated[int | None, _option(_WORKERS, "W", "Run on so many Ray workers; without it, here.")] = None,
+    threads: Annotated[int, _option(_THREADS, "T", "Threads of each worker.")] = 1,
+    partitions: Annotated[int | None, _option(_PARTITIONS, "P", "Partitions; by default one per worker.")] = None,
+    seed: Annotated[int | None, _option(_SEED, "S", "In place of the app's seed.")] = None,
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter before the app runs.")
     ] = None,
-    rate: Annotated[float | None, typer.Option(metavar="HZ", help="Start at most so many ticks per second.")] = None,
-    view: Annotated[str, _Views] = "none",
-    image: Annotated[Path | None, typer.Option(help="Write a picture (PNG) of the last tick.")] = None,
+    rate: Annotated[float | None, _option(_rate, "HZ", "Start at most so many ticks per second.")] = None,
+    view: Annotated[
+        str,
+        _option(
+            _view,
+            "|".join(VIEWS),
+            "Show the run: page in a browser, window on this screen. Without --ticks it runs until Ctrl-C.",
+        ),
+    ] = "none",
+    image: Annotated[Path | None, _option(_image, "FILE", "Write a picture (PNG) of the last tick.")] = None,
     cluster: Annotated[
-        str | None, typer.Option(metavar="ADDRESS", help='Join this Ray cluster: "auto" or host:port.')
+        str | None, _option(_cluster, "ADDRESS", 'Join this Ray cluster: "auto" or host:port; needs --workers.')
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Last line of stdout: one JSON object.")] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
@@ -54,14 +128,13 @@ def run_app(
     from weaver.load import UsageError
     from weaver.session import Session, Views
 
-    if view not in ("none", "page", "window"):
-        raise typer.BadParameter(f"{view!r} is not one of none, page, window", param_hint="--view")
-    if rate is not None and not 0 < rate < float("inf"):
-        raise typer.BadParameter(f"{rate:g} is not a positive number", param_hint="--rate")
     if cluster is not None and workers is None:
-        raise typer.BadParameter("a cluster needs --workers", param_hint="--cluster")
-    if image is not None and (image.suffix.lower() != ".png" or not image.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"{image} is not a .png file in a folder that exists", param_hint="--image")
+        raise typer.BadParameter(
+            f"{cluster} was asked for without --workers; a run on a cluster has a number of workers.\n"
+            f"It would run in this process alone.\n"
+            f"Write --workers 2 --cluster {cluster}.",
+            param_hint="'--cluster'",
+        )
     parameters = _parameters(values or [])
     session = Session(
         name, seed=seed, parameters=parameters, ticks=ticks, workers=workers, threads=threads, partitions=partitions,
@@ -114,7 +187,12 @@ def _parameters(values: list[str]) -> dict[str, str]:
     for value in values:
         name, equals, number = value.partition("=")
         if not equals or not name.isidentifier() or not number:
-            raise typer.BadParameter(f"{value!r} is not NAME=VALUE, like match=0.1", param_hint="--set")
+            raise typer.BadParameter(
+                f"{value!r} was asked for; allowed is NAME=VALUE with the name of a parameter.\n"
+                f"Nothing could be set.\n"
+                f"Write --set {name if name.isidentifier() else 'match'}=0.1.",
+                param_hint="'--set'",
+            )
         made[name] = number
     return made
 

@@ -45,14 +45,13 @@ def drive(
 ) -> int:
     """Run until `ticks` are done or `stopped()`, obeying the viewers of `hub`; see `Run.drive`."""
     wake = hub.command_event if hub is not None else threading.Event()
-    speed, paused, rate, shown = Speed(), False, None, -1
+    speed, paused, shown = Speed(), False, -1
     while True:
         if hub is None:
             wake.clear()
         for command in hub.commands() if hub is not None else ():
             if command["op"] == "rate":
-                rate = command["hz"]
-                run.rate(rate)
+                run.rate(command["hz"])
             elif command["op"] == "refresh":
                 shown = -1
             elif command["op"] in ("pause", "step", "play"):
@@ -65,7 +64,7 @@ def drive(
         if not run.running:
             run.pause()  # raises what ended the run, if anything did
             if stopped() or (ticks is not None and run.tick >= ticks):
-                tell(run, hub, paused=True, speed=0.0, rate=rate)
+                tell(run, hub, paused=True, speed=0.0)
                 if hub is not None:
                     run.show()
                 return run.tick
@@ -74,7 +73,7 @@ def drive(
             elif hub is not None and shown != run.tick:
                 run.show()
                 shown = run.tick
-        tell(run, hub, paused, speed.at(run.tick), rate)
+        tell(run, hub, paused, speed.at(run.tick))
         if on_progress is not None:
             on_progress(run)
         wake.wait(LOOK_SECONDS)
@@ -85,11 +84,11 @@ def linger(run: Run, hub: Hub, stopped: Callable[[], bool]) -> None:
     while not stopped():
         if hub.commands():
             run.show()
-        tell(run, hub, paused=True, speed=0.0, rate=None)
+        tell(run, hub, paused=True, speed=0.0)
         hub.command_event.wait(LOOK_SECONDS)
 
 
-def tell(run: Run, hub: Hub | None, paused: bool, speed: float, rate: float | None) -> None:
+def tell(run: Run, hub: Hub | None, paused: bool, speed: float) -> None:
     """Tell viewers how the run goes."""
     if hub is None:
         return
@@ -98,7 +97,7 @@ def tell(run: Run, hub: Hub | None, paused: bool, speed: float, rate: float | No
         "running": run.running,
         "paused": paused,
         "ticks_per_second": speed,
-        "rate": rate,
+        "rate": run.hz,
         "entities": run.counts(),
     }
     hub.status(status)

@@ -71,6 +71,12 @@ def fault_error(behavior: str, kind: str, fault: TickFault) -> RunError:
             f"Draw positions inside the box, or make the Box larger."
         ),
     }
+    texts[8] = (
+        f"an element that does not exist was read at tick {fault.tick}: {who} took values[k] of a table, and k is "
+        f"outside it.\n"
+        f"There is no value to go on with.\n"
+        f"Keep the index below the length in '{behavior}', for example values[k % len(values)]."
+    )
     text = texts.get(fault.code)
     return RunError(text if text else f"{who} broke rule {fault.code} at tick {fault.tick}: {fault.values}")
 

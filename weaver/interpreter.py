@@ -145,6 +145,8 @@ class Interpreter:
     def _act(self, behavior: Behavior, me: Me, world: Surroundings) -> None:
         try:
             self._functions[behavior.name](me, world)
+        except IndexError as cause:
+            raise Fault(settle.NO_ELEMENT) from cause
         except AttributeError as cause:
             if cause.obj is None:
                 raise Fault(settle.NOBODY) from cause
@@ -218,7 +220,14 @@ class Interpreter:
                 rule = field.vector(*rule)
             return [held(field, self._translator.captured(rule))] * len(ids)
         key = random.key(self.sim.seed, source.type.__name__, f"scatter.{source.index}.{name}")
-        return [held(field, rule(Draws(key, id, 0))) for id in ids.tolist()]
+        return [held(field, self._draw(rule, source, rows, Draws(key, id, 0), id)) for id in ids.tolist()]
+
+    def _draw(self, rule: Any, source: Scatter, rows: Rows, draws: Draws, id: int) -> Any:
+        try:
+            return rule(draws)
+        except IndexError as cause:
+            fault = TickFault(0, _NOT_RUN_YET, rows.index, id, settle.NO_ELEMENT, ())
+            raise fault_error("scatter", source.type.__name__, fault) from cause
 
     def _anywhere(self, draw: Draws) -> Vec2 | Vec3:
         parts = [axis.low + axis.length * draw.random() for axis in self._grid.space.axes]
@@ -229,6 +238,7 @@ class Interpreter:
         parts = []
         for a, (axis, p) in enumerate(zip(self._grid.space.axes, position, strict=True)):
             rest = settle.settle_periodic if axis.periodic else settle.settle_strict
+            p = settle.at_edge(p, axis.low, axis.high, axis.quantum)
             place, code = rest(p, axis.low, axis.low, axis.high, axis.length, self._quantum[rows.kind], np.inf)
             if code:
                 values, reason = (axis.low, p, axis.high, a), settle.OUTSIDE if code == settle.LEFT else code

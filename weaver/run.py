@@ -76,6 +76,7 @@ class Run:
         self.simulation = simulation
         self._flight: _Flight | None = None
         self._values = {name: p.value for name, p in simulation.parameters.items()}
+        self.hz: float | None = None
         self._failure: str | None = None
         self._kept: dict[str, Any] | None = None
         self._seconds, self._updates = 0.0, 0.0
@@ -186,7 +187,8 @@ class Run:
             )
         self._alive("rate()")
         with self._told():
-            self._runtime.rate(None if hz is None else float(hz))
+            self.hz = None if hz is None else float(hz)
+            self._runtime.rate(self.hz)
 
     def drive(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import importlib.util
 import json
 import signal
 import sys
@@ -66,10 +67,14 @@ class Signals:
     def caught(self) -> Iterator[None]:
         """Catch them inside the block."""
         before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+        hook = sys.unraisablehook
         self._install(self)
+        # One that comes while Python takes an object down cannot end the set-up there; it is noted, and ends it later.
+        sys.unraisablehook = lambda told: None if isinstance(told.exc_value, KeyboardInterrupt) else hook(told)
         try:
             yield
         finally:
+            sys.unraisablehook = hook
             self._install(*before)
 
     @staticmethod
@@ -112,6 +117,12 @@ class Session:
 
     def _run(self, signals: Signals) -> int:
         module, simulation = load_app(self.app, self.seed, self.parameters)
+        if self.image is not None and importlib.util.find_spec("open3d") is None:
+            raise RunError(
+                f"the picture {self.image} was asked for; open3d, the Python package that draws it, is missing.\n"
+                f"The run would end without its picture.\n"
+                f"Run pip install open3d libusb-package, or leave --image out."
+            )
         ticks = self.ticks
         if ticks is None and self.view is Views.NONE:
             ticks = default_ticks(module)
@@ -125,6 +136,7 @@ class Session:
             partitions=self.partitions, threads=self.threads, workers=self.workers, cluster=self.cluster
         ) as run:
             signals.note()
+            self._capped(run)
             if self.rate is not None:
                 run.rate(self.rate)
             with self._shown(run, ticks, module) as (hub, window):
@@ -134,6 +146,18 @@ class Session:
                 if hub is not None and ticks is not None and not unfinished:
                     self._linger(run, hub, window, signals)
         return 128 + signals.received if signals.received is not None and unfinished else 0
+
+    def _capped(self, run: Run) -> None:
+        """Say that there are fewer partitions or workers than asked for."""
+        for word, asked, made in (
+            ("partitions", self.partitions, run.partitions),
+            ("workers", self.workers, run.workers),
+        ):
+            if asked is not None and made < asked:
+                self._note(
+                    f"{run.simulation.name}: {asked} {word} were asked for; there are {made}, because the world has no "
+                    f"more blocks, which are as wide as anyone looks or moves"
+                )
 
     def _move(self, run: Run, ticks: int | None, hub: Hub | None, window: Window | None, signals: Signals) -> None:
         """Run to the last tick, or until a signal; a run without a last tick ends with its window, too."""
@@ -194,9 +218,10 @@ class Session:
         stats, digest = run.stats(), run.digest()
         stopped = signals.name if ticks is None or run.tick < ticks else None
         done = f"stopped by {stopped} at tick {run.tick}" if stopped else f"{run.tick} ticks"
+        parts = f", {run.partitions} partitions" if run.partitions > run.workers else ""
         threads = f", {run.threads} threads" if run.threads > 1 else ""
         self._say(
-            f"{simulation.name}: {done}, {crowd(run)}, {run.workers} worker{'s' * (run.workers > 1)}{threads}, "
+            f"{simulation.name}: {done}, {crowd(run)}, {run.workers} worker{'s' * (run.workers > 1)}{parts}{threads}, "
             f"{stats['seconds']:.1f} s, {_short(stats['updates_per_second'])} updates/s, digest {digest}"
         )
         report: Callable[[Run], str] | None = getattr(module, "report", None)

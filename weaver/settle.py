@@ -15,7 +15,7 @@ from numba.extending import overload
 strict = njit(fastmath=False, error_model="numpy", nogil=True)
 """Without reassociation. The options are stated because numba takes an unstated one from the first caller."""
 
-NOT_FINITE, TOO_FAR, LEFT, LOOKED_TOO_FAR, NO_DRAWS, NOBODY, OUTSIDE = 1, 2, 3, 4, 5, 6, 7
+NOT_FINITE, TOO_FAR, LEFT, LOOKED_TOO_FAR, NO_DRAWS, NOBODY, OUTSIDE, NO_ELEMENT = 1, 2, 3, 4, 5, 6, 7, 8
 
 
 @strict
@@ -53,12 +53,29 @@ def _placed(p, quantum):  # type: ignore[no-untyped-def]
     if p - p != 0.0:
         fault = NOT_FINITE
         p = 0.0
-    return np.rint(p / quantum) * quantum + 0.0, fault
+    return on_lattice(p, quantum), fault
+
+
+# The functions that follow begin with the case that nearly every move is, in which nothing else needs to be asked; what
+# they ask is false for NaN. A move that is short enough as it stands is so by nearest image too.
+
+
+@strict
+def at_edge(p, low, high, step):  # type: ignore[no-untyped-def]
+    """An initial position: one that is off the box by less than the step its edges were rounded to is on the edge."""
+    if low - step < p < low:
+        return low
+    if high < p < high + step:
+        return high
+    return p
 
 
 @strict
 def settle_periodic(p, s, low, high, length, quantum, reach):  # type: ignore[no-untyped-def]
     """End a move along a periodic axis: (position inside the box, fault). s is the position before."""
+    q = on_lattice(p, quantum)
+    if q >= low and q < high and abs(q - s) <= reach + quantum:
+        return q, 0
     q, fault = _placed(p, quantum)
     if fault == 0:
         if abs(nearest_image(q - s, length)) > reach + quantum:
@@ -70,6 +87,9 @@ def settle_periodic(p, s, low, high, length, quantum, reach):  # type: ignore[no
 @strict
 def settle_reflect(p, s, low, high, length, quantum, reach):  # type: ignore[no-untyped-def]
     """End a move at mirrors, as often as needed: (position, fault, whether the velocity turns)."""
+    q = on_lattice(p, quantum)
+    if q >= low and q <= high and abs(q - s) <= reach + quantum:
+        return q, 0, False
     q, fault = _placed(p, quantum)
     turns = False
     if fault == 0:
@@ -87,6 +107,9 @@ def settle_reflect(p, s, low, high, length, quantum, reach):  # type: ignore[no-
 @strict
 def settle_clamp(p, s, low, high, length, quantum, reach):  # type: ignore[no-untyped-def]
     """End a move at walls that hold: (position, fault)."""
+    q = on_lattice(p, quantum)
+    if q >= low and q <= high and abs(q - s) <= reach + quantum:
+        return q, 0
     q, fault = _placed(p, quantum)
     if fault == 0:
         if abs(q - s) > reach + quantum:
@@ -98,6 +121,9 @@ def settle_clamp(p, s, low, high, length, quantum, reach):  # type: ignore[no-un
 @strict
 def settle_absorb(p, s, low, high, length, quantum, reach):  # type: ignore[no-untyped-def]
     """End a move at ends that absorb: (position, fault, whether it left and dies)."""
+    q = on_lattice(p, quantum)
+    if q >= low and q <= high and abs(q - s) <= reach + quantum:
+        return q, 0, False
     q, fault = _placed(p, quantum)
     left = False
     if fault == 0:
@@ -111,6 +137,9 @@ def settle_absorb(p, s, low, high, length, quantum, reach):  # type: ignore[no-u
 @strict
 def settle_strict(p, s, low, high, length, quantum, reach):  # type: ignore[no-untyped-def]
     """End a move at ends that must not be crossed: (position, fault)."""
+    q = on_lattice(p, quantum)
+    if q >= low and q <= high and abs(q - s) <= reach + quantum:
+        return q, 0
     q, fault = _placed(p, quantum)
     if fault == 0:
         if abs(q - s) > reach + quantum:
@@ -168,6 +197,33 @@ def cell_around(p, low, high, length, per_length, edges):  # type: ignore[no-unt
 
 
 @strict
+def strip_room(start, kx, ky, kz):  # type: ignore[no-untyped-def]
+    """Rows that a strip must hold: no fewer than any cell sees, k cells each way, and one vector more.
+
+    Args:
+        start: (n_cells + 1,) uint64, first row of each cell.
+        kx: cells each way along x, np.uintp.
+        ky: along y.
+        kz: along z, 0 in two dimensions.
+    """
+    most = np.uint64(0)
+    for c in range(np.uintp(len(start) - 1)):
+        most = max(most, start[c + np.uintp(1)] - start[c])
+    cells = (kx + kx + np.uintp(1)) * (ky + ky + np.uintp(1)) * (kz + kz + np.uintp(1))
+    return min(most * cells, start[np.uintp(len(start) - 1)]) + np.uintp(64)
+
+
+@strict
+def move8(source, i, out, o):  # type: ignore[no-untyped-def]
+    """out[o : o + 8] = source[i : i + 8]; all are read before one is written, so that it becomes one vector."""
+    j, p = np.uintp(i), np.uintp(o)
+    a, b, c, d = source[j], source[j + np.uintp(1)], source[j + np.uintp(2)], source[j + np.uintp(3)]
+    e, f, g, h = source[j + np.uintp(4)], source[j + np.uintp(5)], source[j + np.uintp(6)], source[j + np.uintp(7)]
+    out[p], out[p + np.uintp(1)], out[p + np.uintp(2)], out[p + np.uintp(3)] = a, b, c, d
+    out[p + np.uintp(4)], out[p + np.uintp(5)], out[p + np.uintp(6)], out[p + np.uintp(7)] = e, f, g, h
+
+
+@strict
 def clean8(x):  # type: ignore[no-untyped-def]
     """NaN has one bit pattern in the store (float64)."""
     return x if x == x else np.nan
@@ -208,6 +264,15 @@ def to_row(row, status):  # type: ignore[no-untyped-def]
         status[3] = NOBODY
         return np.uintp(0)
     return np.uintp(row)
+
+
+@strict
+def to_index(k, n, status):  # type: ignore[no-untyped-def]
+    """Index into a table of n values, from its end if negative; one beyond it is a fault instead of a wild access."""
+    if k < -n or k >= n:
+        status[3] = NO_ELEMENT
+        return 0
+    return k + n if k < 0 else k
 
 
 @strict

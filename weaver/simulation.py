@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from weaver.entity import Entity, Field, fields_of
 from weaver.errors import ModelError
 from weaver.parameter import Parameter
@@ -100,13 +102,14 @@ class Simulation:
         override = settings.get().get("seed")
         if override is not None:
             self.seed = override
-        if not (isinstance(self.seed, int) and 0 <= self.seed < 1 << 64):
+        if not (isinstance(self.seed, (int, np.integer)) and 0 <= int(self.seed) < 1 << 64):
             raise ModelError(
                 f"seed={self.seed!r} was asked for; a seed is a whole number from 0 to 2^64 - 1.\n"
                 f"Random numbers are keyed by it.\n"
                 f"Write seed=7."
             )
-        if not (isinstance(self.dt, (int, float)) and 0 < float(self.dt) < float("inf")):
+        self.seed = int(self.seed)
+        if not (isinstance(self.dt, (int, float, np.number)) and 0 < float(self.dt) < float("inf")):
             raise ModelError(
                 f"dt={self.dt!r} was asked for; a tick's length is a positive number.\n"
                 f"Time would not go on.\n"
@@ -183,6 +186,12 @@ class Simulation:
         return declare if function is None else declare(function)
 
     def _declared(self, fn: Callable[..., Any], every: int, at: int, reach: float | None, jumps: bool) -> Behavior:
+        if not isinstance(fn, types.FunctionType) or inspect.iscoroutinefunction(fn):
+            raise ModelError(
+                f"{fn!r:.80} was declared as a behavior; a behavior is a function written with def.\n"
+                f"It is compiled from its source, which methods, partial and async functions do not have alone.\n"
+                f"Write def act(me: Bird, world: wv.World): ... outside of a class."
+            )
         name = fn.__name__
         if any(b.name == name for b in self.behaviors):
             raise ModelError(
@@ -203,8 +212,9 @@ class Simulation:
                 f"The exchange must know how far an entity can go.\n"
                 f"Write reach=2.0, or jumps=True for moves without limit."
             )
-        names = list(inspect.signature(fn).parameters)
-        if len(names) != 2:
+        arguments = inspect.signature(fn).parameters.values()
+        names = [a.name for a in arguments]
+        if len(names) != 2 or any(a.kind not in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD) for a in arguments):
             raise ModelError(
                 f"behavior {name!r} takes {len(names)} arguments; it takes two, the entity and the world.\n"
                 f"Weaver would not know what to pass.\n"
@@ -217,7 +227,9 @@ class Simulation:
 
     def _types_of(self, fn: Callable[..., Any], argument: str) -> tuple[type[Entity], ...]:
         annotation = fn.__annotations__.get(argument)
-        while isinstance(annotation, str):  # twice, where a quoted one stands under `from __future__ import annotations`
+        while isinstance(
+            annotation, str
+        ):  # twice, where a quoted one stands under `from __future__ import annotations`
             annotation = evaluate(annotation, fn)
         kinds = entity_types(annotation)
         if not kinds:
@@ -230,6 +242,12 @@ class Simulation:
         return kinds
 
     def _register(self, kind: type[Entity]) -> None:
+        if not (isinstance(kind, type) and issubclass(kind, Entity)):
+            raise ModelError(
+                f"{kind!r} was given where an entity type is expected; that is a subclass of wv.Entity.\n"
+                f"It would have no fields to fill.\n"
+                f"Declare class Bird(wv.Entity): ... and pass Bird."
+            )
         if kind in self.entity_types:
             return
         if any(k.__name__ == kind.__name__ for k in self.entity_types):
@@ -241,7 +259,7 @@ class Simulation:
         fields_of(kind, self.box.dim)
         self.entity_types.append(kind)
 
-    def add(self, kind: type[Entity], table: Any = None, **fields: Any) -> None:
+    def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> None:
         """Add entities from arrays, a pandas DataFrame, an Arrow table, or the path of a CSV or Parquet file.
 
         Args:
@@ -259,7 +277,7 @@ class Simulation:
         count, columns = read_columns(kind, self.box.dim, table, fields)
         self.sources.append(Added(kind, count, columns))
 
-    def scatter(self, kind: type[Entity], count: int, **fields: Any) -> None:
+    def scatter(self, kind: type[Entity], count: int, /, **fields: Any) -> None:
         """Draw `count` entities, uniformly in the box unless `position` says otherwise; the workers do the drawing.
 
         Args:
@@ -272,18 +290,28 @@ class Simulation:
             ModelError: the count is negative, or a field is unknown.
         """
         self._register(kind)
-        count = int(count)
-        if count < 0:
+        number = float(count) if hasattr(count, "__float__") else float("nan")
+        if not 0 <= number < 1 << 62:
             raise ModelError(
-                f"scatter({kind.__name__}, {count}) was asked for; a count is 0 or more.\n"
+                f"scatter({kind.__name__}, {count!r}) was asked for; a count is a number from 0 on.\n"
                 f"There is nothing to draw.\n"
                 f"Give a whole number."
             )
         known = fields_of(kind, self.box.dim)
-        for name in fields:
+        given = {
+            name: (int(v) if v.integer else float(v)) if isinstance(v, Parameter) else v for name, v in fields.items()
+        }
+        for name, value in given.items():
             if name not in known:
                 raise unknown_field(kind, name, known)
-        self.sources.append(Scatter(kind, count, dict(fields), len(self.sources)))
+            if known[name].vector is None and isinstance(value, (list, tuple, np.ndarray)):
+                raise ModelError(
+                    f"scatter({kind.__name__}, {name}={value!r:.40}) was asked for; a field of drawn entities is a "
+                    f"constant or a function of the draw.\n"
+                    f"A list could not be told to fit the entities, which the workers draw.\n"
+                    f"Write {name}=lambda rng: rng.choice((...)), or use sim.add, which takes arrays."
+                )
+        self.sources.append(Scatter(kind, int(count), given, len(self.sources)))
 
     def start(
         self,

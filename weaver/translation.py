@@ -191,6 +191,13 @@ class _Rewriter(ast.NodeTransformer):
             return ast.copy_location(ast.Pass(), node)
         return ast.copy_location(ast.Assign([self.visit(node.target)], self.visit(node.value)), node)
 
+    def visit_Subscript(self, node: ast.Subscript) -> ast.expr:
+        self.generic_visit(node)
+        result = node.value
+        for index in node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]:  # t[i, j] is t[i][j]
+            result = ast.copy_location(ast.Subscript(result, index, node.ctx), node)
+        return result
+
     # ---- Scopes inside the function ----
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.Lambda:

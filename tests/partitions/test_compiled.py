@@ -129,3 +129,18 @@ def test_a_folder_that_others_can_write_to_is_refused(tmp_path: Path, monkeypatc
     monkeypatch.setenv("WEAVER_CACHE", str(link))
     with pytest.raises(CacheError):
         load("half", TEXT)
+
+
+def test_what_nobody_used_for_a_month_is_deleted_when_another_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "cache"
+    monkeypatch.setenv("WEAVER_CACHE", str(root))
+    old, recent = (Path(str(load("half", TEXT + f"# {name}\n").__file__)).parent for name in ("old", "recent"))
+    month = 31 * 86_400
+    for path in (old, old.with_name(f"{old.name}.lock")):
+        os.utime(path, (path.stat().st_atime - month, path.stat().st_mtime - month))
+    load("half", TEXT + "# another\n")
+    assert not old.exists()
+    assert not old.with_name(f"{old.name}.lock").exists()
+    assert recent.exists()

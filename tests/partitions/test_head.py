@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,13 +27,19 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 MADE = "mingling((20.0, 15.0), ('periodic', 'clamp'), n=300, deaths=97, drawn=50)"
 PROGRAM = mingling((20.0, 15.0), ("periodic", "clamp"), n=300, deaths=97, drawn=50)
 OWN = f"""
-import json, os, signal, sys
+import json, os, signal, sys, threading
 from partitions.cluster import Cluster
 from tests.partitions.programs import mingling
 with Cluster({MADE}, 2) as run:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: run.hold())
-    print(json.dumps([p.pid for p in run.places]), flush=True)
+
+    def tell():  # only now may the signal come: a hold before its advance began would be forgotten by it
+        while run.tick == 0:
+            threading.Event().wait(0.01)
+        print(json.dumps([p.pid for p in run.places]), flush=True)
+
+    threading.Thread(target=tell).start()
     run.advance(1_000_000_000)
     print(json.dumps([run.tick, run.digest()]), flush=True)
 """
@@ -49,13 +57,20 @@ raylets.shutdown()
 """
 
 
-def python(code: str) -> subprocess.Popen[str]:
-    """Run the code in a process group of its own, as a terminal would."""
+@contextlib.contextmanager
+def python(code: str) -> Iterator[subprocess.Popen[str]]:
+    """Run the code in a process group of its own, as a terminal would; a failed test leaves none of it behind."""
     environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env=environment, start_new_session=True,
     )  # fmt: skip
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 def digest(ticks: int) -> str:

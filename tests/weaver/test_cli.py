@@ -134,12 +134,18 @@ def test_explain_shows_the_phases(dots: Path):
         (["nothing"], "app 'nothing' was asked for"),
         (["DOTS", "--set", "sped=1"], "parameter 'sped' was to be set; dots has speed (1)"),
         (["DOTS", "--set", "speed=9"], "parameter speed=9 was asked for; allowed is 0 to 5"),
-        (["DOTS", "--set", "speed"], "'speed' is not NAME=VALUE"),
-        (["DOTS", "--ticks", "-1"], "--ticks"),
-        (["DOTS", "--view", "hologram"], "'hologram' is not one of none, page, window"),
-        (["DOTS", "--rate", "0"], "0 is not a positive number"),
-        (["DOTS", "--cluster", "auto"], "a cluster needs --workers"),
-        (["DOTS", "--image", "picture.gif"], "picture.gif is not a .png file"),
+        (["DOTS", "--set", "speed"], "'speed' was asked for; allowed is NAME=VALUE"),
+        (["DOTS", "--ticks", "-1"], "'--ticks': -1 was asked for; allowed are whole numbers from 0"),
+        (["DOTS", "--workers", "two"], "'--workers': two was asked for; allowed are whole numbers from 1"),
+        (["DOTS", "--seed", str(1 << 64)], "allowed are whole numbers from 0 to 18446744073709551615"),
+        (["DOTS", "--view", "hologram"], "'hologram' was asked for; allowed are none, page, window"),
+        (["DOTS", "--rate", "0"], "0 was asked for; allowed is a positive number of ticks per second"),
+        (["DOTS", "--cluster", "auto"], "auto was asked for without --workers"),
+        (
+            ["DOTS", "--workers", "2", "--cluster", "ray://x"],
+            "ray://x was asked for; a cluster is joined by auto or host:port",
+        ),
+        (["DOTS", "--image", "picture.gif"], "picture.gif was asked for; allowed is a name that ends in .png"),
         (["DOTS", "--no-such-option"], "--no-such-option"),
     ],
 )
@@ -149,6 +155,24 @@ def test_wrong_usage_exits_with_2(dots: Path, arguments: list[str], said: str):
     assert said in out.stderr
     assert "Traceback" not in out.stderr
     assert out.stdout == ""
+
+
+@pytest.mark.parametrize(
+    "option", [["--ticks", "x"], ["--rate", "nan"], ["--view", ""], ["--image", "no/such/a.png"], ["--set", "=1"]]
+)
+def test_wrong_usage_is_told_in_three_sentences(dots: Path, option: list[str]):
+    said = weaver("run", dots, *option).stderr.partition(f"'{option[0]}': ")[2].strip().splitlines()
+    assert len(said) == 3, said
+    assert " was asked for; allowed " in said[0]
+    assert f"Write {option[0]} " in said[2]
+
+
+def test_more_partitions_than_blocks_are_capped_and_said(dots: Path):
+    out = weaver("run", dots, "--partitions", "100000", "--json")
+    made = closing(out)["partitions"]
+    assert (
+        f"dots: 100000 partitions were asked for; there are {made}, because the world has no more blocks" in out.stderr
+    )
 
 
 def test_a_run_that_fails_exits_with_1_and_says_where(dots: Path):

@@ -258,7 +258,7 @@ def test_string_annotations_work() -> None:
     sim = wv.Simulation(wv.Box(10, 10))
 
     @sim.behavior
-    def grow(me: "Bug", world: "wv.World"):
+    def grow(me: "Bug", world: "wv.World"):  # noqa: UP037
         me.e += 1
 
     sim.scatter(Bug, 3)

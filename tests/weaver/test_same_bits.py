@@ -15,7 +15,7 @@ from partitions.grid import make_layout
 from partitions.local import Local
 from partitions.program import Program
 from tests.weaver.generated import load, program
-from weaver.compiler import compile
+from weaver.compiler import compile, write
 
 SPLITS = ((1, 2), (2, 1), (3, 1), (4, 2), (7, 1), (9, 1))
 """(partitions, threads), each compared with (1, 1)."""
@@ -209,3 +209,12 @@ def test_the_seed_changes_the_result_and_the_identity() -> None:
         made.append((compiled.identity, digests(compiled, 3, 1, 1)))
     assert made[0][0] != made[1][0]
     assert made[0][1] != made[1][1]
+
+
+def test_the_folder_of_an_app_does_not_change_its_identity(tmp_path: Path) -> None:
+    made = set()
+    for name in ("here", "there"):
+        folder = tmp_path / name
+        folder.mkdir()
+        made.add(write(load(program(295), folder, "moved").sim).program.identity)
+    assert len(made) == 1

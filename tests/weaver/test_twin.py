@@ -19,7 +19,7 @@ some = settings(
     phases=(Phase.explicit, Phase.generate),
     suppress_health_check=list(HealthCheck),
 )
-many = settings(some, max_examples=100, derandomize=False)
+many = settings(some, max_examples=40, derandomize=False)
 
 
 def history(step, digest):

@@ -182,7 +182,7 @@ def test_vectors_and_their_types_survive_pickle_and_copy(v: Any) -> None:
 
 
 def test_importing_the_vectors_does_not_import_numba() -> None:
-    assert python("import sys, weaver.vector; print('numba' in sys.modules, 'numpy' in sys.modules)") == "False False"
+    assert python("import sys, weaver.vector; print('numba' in sys.modules)") == "False"
 
 
 # ---- Twins: plain Python and kernels give the same bits ----

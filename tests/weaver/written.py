@@ -80,8 +80,8 @@ CHANGES = [
 """,
     """\
     me.energy = bounded(me.energy, world.choice((0.5, 1.5, 2.5)))
-    wrapped = world.wrap(Vec(me.position) + me.velocity)
-    me.score += int(wrapped.x * 4)
+    inside = world.wrap(Vec(me.position) + me.velocity)
+    me.score += int(inside.x * 4)
 """,
 ]
 

@@ -37,7 +37,7 @@ export class Panel {
     $("app").textContent = meta.app;
     const size = meta.high.slice(0, meta.dim).map((h, k) => short(h - meta.low[k])).join(" × ");
     const edges = [...new Set(meta.boundary)].join(", ");
-    $("about").textContent = [`${size} m`, edges].filter(Boolean).join(" · ");
+    $("about").textContent = [size, edges].filter(Boolean).join(" · ");
     $("workers").textContent = meta.workers;
     $("toggle-partitions").hidden = !(meta.partitions ?? []).length;
     this.ticks = meta.ticks;
@@ -87,7 +87,8 @@ export class Panel {
     row.legend.hidden = style.mode === 0;
     row.bar.style.background = gradient(style.mode === 1 ? wheel : ramp, light, "90deg");
     const [low, high] = style.range;
-    const numbers = [0, 0.25, 0.5, 0.75, 1].map((t) => (t % 0.5 ? "" : tidy(low + t * (high - low), high - low)));
+    const marks = low < high ? [0, 0.5, 1] : [0.5]; // where all are equal, one number says so
+    const numbers = [0, 0.25, 0.5, 0.75, 1].map((t) => (marks.includes(t) ? tidy(low + t * (high - low), high - low) : ""));
     const texts = style.mode === 1 ? ["→", "↑", "←", "↓", "→"] : numbers;
     row.ends.forEach((end, k) => (end.textContent = texts[k]));
   }
@@ -118,13 +119,13 @@ export class Panel {
     document.documentElement.classList.toggle("light", shown.light);
   }
 
-  // A round length near 90 pixels; null hides the bar.
+  // A round length near 90 pixels, in the unit of the world, which only its author knows; null hides the bar.
   setScale(unit) {
     $("scale").hidden = unit === null;
     if (unit === null) return;
     const length = round(unit * 90);
     $("scale-bar").style.width = `${length / unit}px`;
-    $("scale-text").textContent = length >= 1000 ? `${length / 1000} km` : `${+length.toPrecision(2)} m`;
+    $("scale-text").textContent = length >= 1000 && length < 1e6 ? count(length) : short(length);
   }
 
   // What the panels cover, CSS pixels.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -20,10 +21,16 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
 from weaver.errors import ModelError
-from weaver.simulation import Added, Behavior, Simulation
+from weaver.simulation import Added, Behavior, Scatter, Simulation
+from weaver.tables import ID_LIMIT
 
-SIDE = ("vector.py", "vector_numba.py", "random.py", "settle.py")
+SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
 """Modules of ours that generated ones compile in."""
+SETTLE = (
+    "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "nearest_image", "next_draw",
+    "record", "settle_absorb", "settle_clamp", "settle_periodic", "settle_reflect", "settle_strict", "to_index",
+    "to_int", "to_row", "within2", "within3", "wrapped",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -241,10 +248,10 @@ def _head(made: Plan) -> list[str]:
         "import numpy as np",
         "from numba import njit",
         "",
+        "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
+        "from weaver.arithmetic_numba import shift_right, truncate",
         "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
-        "from weaver.settle import (cell_around, cell_of, clean4, clean8, distance2_2, distance2_3, nearest_image,",
-        "    next_draw, record, settle_absorb, settle_clamp, settle_periodic, settle_reflect, settle_strict, to_int,",
-        "    to_row, within2, within3, wrapped)",
+        f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
         "",
@@ -277,6 +284,7 @@ def _head(made: Plan) -> list[str]:
         lines.append(
             f"low_{a}_, high_{a}_, length_{a}_ = {constant(axis.low)}, {constant(axis.high)}, {constant(axis.length)}"
         )
+        lines.append(f"edge_{a}_ = {axis.quantum!r}")
     for t, cells in enumerate(made.grid.cells):
         for a, axis, n in zip(model.axes, made.space.axes, cells.shape, strict=True):
             lines.append(f"{model.name(t)}_per_{a}_ = {constant(n / axis.length)}")
@@ -301,7 +309,8 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     import numba
 
     here = Path(__file__).parent.parent
-    parts: list[Any] = [text, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
+    placeless = re.sub(r"(?m)^# .*/(?=[^/]*:\d+$)", "# ", text)  # the same file in another folder is the same program
+    parts: list[Any] = [placeless, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
@@ -313,38 +322,52 @@ def _sources(made: Plan) -> tuple[list[Drawn | Given], list[Made]]:
     sources: list[Drawn | Given] = []
     scatters = []
     next_id = 0
-    chosen = any(isinstance(s, Added) and "id" in s.fields for s in model.sim.sources)  # else they cannot collide
-    given: list[np.ndarray[Any, Any]] = []
+    chosen: list[np.ndarray[Any, Any]] = []
+    counted: list[tuple[int, int]] = []
     for source in model.sim.sources:
         type = model.kinds.index(source.type)
-        if isinstance(source, Added):
-            ids, next_id = _ids(source, next_id)
-            if chosen:
-                given.append(ids)
+        if isinstance(source, Added) and "id" in source.fields:
+            ids = np.ascontiguousarray(source.fields["id"], np.int64)
+            chosen.append(ids)
             sources.append(Given(type, ids, _columns(made, source, type)))
+            next_id = max(next_id, int(ids.max(initial=-1)) + 1)
+            continue
+        first, next_id = next_id, _counted_on(source, next_id)
+        counted.append((first, next_id))
+        if isinstance(source, Added):
+            sources.append(Given(type, np.arange(first, next_id, dtype=np.int64), _columns(made, source, type)))
         else:
-            scatter = write_scatter(model, source, next_id)
+            scatter = write_scatter(model, source, first)
             scatters.append(scatter)
-            sources.append(Drawn(type, source.count, next_id, scatter.name))
-            if chosen:
-                given.append(np.arange(next_id, next_id + source.count))
-            next_id += source.count
-    everyone = np.concatenate(given) if given else np.empty(0, np.int64)
-    unique, counts = np.unique(everyone, return_counts=True)
-    if len(unique) < len(everyone):
-        raise ModelError(
-            f"id {unique[counts > 1][0]} was given to two entities; ids are unique over all types.\n"
-            f"Neither could be told from the other.\n"
-            f"Give other ids, or leave the id column out."
-        )
+            sources.append(Drawn(type, source.count, first, scatter.name))
+    _check_unique(np.concatenate(chosen) if chosen else np.empty(0, np.int64), counted)
     return sources, scatters
 
 
-def _ids(source: Added, next_id: int) -> tuple[np.ndarray[Any, Any], int]:
-    if "id" not in source.fields:
-        return np.arange(next_id, next_id + source.count, dtype=np.int64), next_id + source.count
-    ids = np.ascontiguousarray(source.fields["id"], np.int64)
-    return ids, max(next_id, int(ids.max()) + 1 if len(ids) else 0)
+def _counted_on(source: Scatter | Added, first: int) -> int:
+    """The id after those of a source that is numbered on from `first`."""
+    if first + source.count > ID_LIMIT:
+        raise ModelError(
+            f"ids from {first} on were left for {source.count} {source.type.__name__}; ids are whole numbers from 0 to "
+            f"2^62 - 1, and entities without an id column are numbered on.\n"
+            f"Larger ones are kept for entities that are born in a run.\n"
+            f"Choose smaller ids where the id column is given."
+        )
+    return first + source.count
+
+
+def _check_unique(chosen: np.ndarray[Any, Any], counted: list[tuple[int, int]]) -> None:
+    """Compare the given ids with each other and with the ranges of counted ones, which are not written out."""
+    unique, counts = np.unique(chosen, return_counts=True)
+    twice = counts > 1
+    for first, end in counted:
+        twice |= (unique >= first) & (unique < end)
+    if twice.any():
+        raise ModelError(
+            f"id {unique[twice][0]} was given to two entities; ids are unique over all types.\n"
+            f"Neither could be told from the other.\n"
+            f"Give other ids, or leave the id column out."
+        )
 
 
 def _columns(made: Plan, source: Added, type: int) -> tuple[np.ndarray[Any, Any], ...]:
@@ -369,6 +392,8 @@ def _settled(made: Plan, source: Added, type: int, k: int, column: np.ndarray[An
     axis = made.space.axes[k]
     quantum = made.space.quantum32 if made.model.single(type) else made.space.quantum
     p = np.rint(column.astype(np.float64) / quantum) * quantum + 0.0
+    p = np.where((p < axis.low) & (p > axis.low - axis.quantum), axis.low, p)  # `weaver.settle.at_edge`
+    p = np.where((p > axis.high) & (p < axis.high + axis.quantum), axis.high, p)
     if axis.periodic:
         p = np.where(p < axis.low, p + axis.length, np.where(p >= axis.high, p - axis.length, p))
         far = (p < axis.low) | (p >= axis.high)

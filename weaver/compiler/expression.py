@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 import numpy as np
 
+from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import call_helper
@@ -19,6 +21,7 @@ from weaver.compiler.source import UNBOUND
 from weaver.compiler.thresholds import squared_threshold
 from weaver.compiler.words import world_call
 from weaver.entity import VECTORS
+from weaver.parameter import Parameter
 from weaver.vector import polar
 
 VECTOR_METHODS = ("length", "length2", "dot", "cross", "normalized", "clamped", "rotated", "angle")
@@ -38,6 +41,19 @@ OPERATORS: dict[type[ast.AST], str] = {
     ast.UAdd: "+", ast.USub: "-", ast.Invert: "~",
     ast.Eq: "==", ast.NotEq: "!=", ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=",
 }  # fmt: skip
+
+
+_WHOLE = {"floor": "floor", "ceil": "ceiling", "trunc": "truncate"}
+_CALLED = {"**": "power", "//": "floor_divide", "<<": "shift_left", ">>": "shift_right"}
+
+
+def _is_whole(code: str) -> bool:
+    return code.strip("()-").isdigit()
+
+
+def _is_small(code: str) -> bool:
+    """Whether an exponent is a literal that numba turns into multiplications, which can be vectorised."""
+    return code.isdigit() and int(code) <= 16
 
 
 class Expressions(Scope, ABC):
@@ -100,18 +116,56 @@ class Expressions(Scope, ABC):
 
     def both(self, node: ast.BoolOp, lower: Callable[[ast.expr], str]) -> str:
         """`and`, `or`: later operands are reached only if the earlier ones leave it open."""
-        word = "and" if isinstance(node.op, ast.And) else "or"
-        if not any(self.hoists(v) for v in node.values[1:]):
-            return "(" + f" {word} ".join(lower(v) for v in node.values) + ")"
-        held = self.temporary()
-        self.emit(f"{held} = {lower(node.values[0])}")
-        depth = self.depth
-        for value in node.values[1:]:
-            self.emit(f"if {held}:" if word == "and" else f"if not {held}:")
-            self.depth += 1
-            self.emit(f"{held} = {lower(value)}")
-        self.depth = depth
-        return held
+        word, stops = ("and", False) if isinstance(node.op, ast.And) else ("or", True)
+        values = list(node.values)
+        for k, value in enumerate(values):
+            if self.known(value) is stops:  # what stands behind is never reached, and need not have a meaning
+                values = values[: k + 1]
+                break
+        while len(values) > 1 and self.known(values[0]) is (not stops):
+            del values[0]
+        if len(values) == 1:
+            return lower(values[0])
+        before, depth = self.narrowed, self.depth
+        hoisted = any(self.hoists(v) for v in values[1:])
+        parts, held = [], self.temporary() if hoisted else ""
+        for k, value in enumerate(values):
+            if hoisted and k:
+                self.emit(f"if {held}:" if word == "and" else f"if not {held}:")
+                self.depth += 1
+            parts.append(lower(value))
+            if hoisted:
+                self.emit(f"{held} = {parts[-1]}")
+            self.narrowed = {**self.narrowed, **self.types_where(value, word == "and")}
+        self.narrowed, self.depth = before, depth
+        return held if hoisted else "(" + f" {word} ".join(parts) + ")"
+
+    def known(self, node: ast.expr) -> bool | None:
+        """Whether a condition holds, where the entity types alone decide it."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            inner = self.known(node.operand)
+            return None if inner is None else not inner
+        if isinstance(node, ast.BoolOp):
+            parts = [self.known(v) for v in node.values]
+            stops = isinstance(node.op, ast.Or)
+            return stops if stops in parts else None if None in parts else not stops
+        if isinstance(node, ast.Call) and self.outside(node.func) is isinstance and len(node.args) == 2:
+            return {"True": True, "False": False}.get(self.instance_test(node))
+        return None
+
+    def types_where(self, node: ast.expr, holds: bool) -> dict[str, tuple[int, ...]]:
+        """Types that variables of several have where a condition holds, or where it does not."""
+        if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+            return self.types_where(node.operand, not holds)
+        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And) is holds:
+            return {name: types for v in node.values for name, types in self.types_where(v, holds).items()}
+        if isinstance(node, ast.Call) and self.outside(node.func) is isinstance and len(node.args) == 2:
+            ref = self.reference(node.args[0])
+            if ref is not None and isinstance(node.args[0], ast.Name) and len(ref.types) > 1:
+                wanted = {self.model.kinds.index(k) for k in self.kinds_of(node.args[1])}
+                types = tuple(t for t in ref.types if (t in wanted) is holds)
+                return {node.args[0].id: types} if types else {}
+        return {}
 
     def value(self, node: ast.expr) -> str:
         """Text of an expression."""
@@ -122,12 +176,15 @@ class Expressions(Scope, ABC):
         if isinstance(node, ast.Attribute):
             return self.attribute(node)
         if isinstance(node, ast.BinOp):
-            self.check_power(node.op, node.right)
+            self.check_power(node.op, node.left, node.right)
             left, right = self.values([node.left, node.right])
             return self.combine(left, self.operator(node.op, node), right)
         if isinstance(node, ast.UnaryOp):
             if isinstance(node.op, ast.Not):
                 return f"(not {self.test(node.operand)})"
+            number = node.operand.value if isinstance(node.operand, ast.Constant) else None
+            if isinstance(node.op, ast.USub) and isinstance(number, int) and not isinstance(number, bool):
+                return self.literal(ast.copy_location(ast.Constant(-number), node))
             return f"({OPERATORS[type(node.op)]}{self.value(node.operand)})"
         if isinstance(node, ast.BoolOp):
             return self.both(node, self.value)
@@ -200,6 +257,14 @@ class Expressions(Scope, ABC):
         value = self.outside(node)
         if value is not UNBOUND:
             return self.captured(node, value)
+        word = self.world_word(node.value)
+        if word in ("nearest", "pick"):
+            self.fail(
+                node,
+                f"a field of world.{word}(...) is read at once",
+                "It may be None, which has no fields.",
+                f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
+            )
         if node.attr not in ("x", "y", "z"):
             self.fail(
                 node,
@@ -228,19 +293,42 @@ class Expressions(Scope, ABC):
         return OPERATORS[type(op)]
 
     def combine(self, left: str, operator: str, right: str) -> str:
-        """Text of a binary operation."""
+        """Text of a binary operation; where numba's own differs from ours, a call."""
+        if operator == "**" and right.startswith("(-") and _is_whole(right):
+            return f"reciprocal({self.combine(left, operator, right.strip('(-)'))})"
+        if operator in _CALLED and not (operator == "**" and _is_small(right) and not _is_whole(left)):
+            return f"{_CALLED[operator]}({left}, {right})"
+        if _is_whole(left) and _is_whole(right):  # or Python would fold it, without wrapping
+            left = f"np.int64({left})"
         return f"({left} {operator} {right})"
 
-    def check_power(self, op: ast.operator, right: ast.expr) -> None:
-        """`int ** negative` has no int value."""
+    def check_power(self, op: ast.operator, left: ast.expr, right: ast.expr) -> None:
+        """`int ** negative` has no int value; where only numba knows the base's type, `reciprocal` refuses it."""
         if isinstance(op, ast.Pow) and isinstance(right, ast.UnaryOp) and isinstance(right.op, ast.USub):
-            if isinstance(right.operand, ast.Constant) and isinstance(right.operand.value, int):
+            if isinstance(right.operand, ast.Constant) and isinstance(right.operand.value, int) and self.whole(left):
                 self.fail(
                     right,
-                    f"a power with the exponent {ast.unparse(right)} is asked for",
-                    "An int to a negative power has no int value, and whether the base is an int depends on the path.",
+                    f"an int to a power with the exponent {ast.unparse(right)} is asked for",
+                    "An int to a negative power has no int value.",
                     f"Write {ast.unparse(right)}.0, or divide.",
                 )
+
+    def whole(self, node: ast.expr) -> bool:
+        """Whether an expression is known to be an int before numba types it."""
+        if isinstance(node, ast.UnaryOp):
+            return self.whole(node.operand)
+        if isinstance(node, ast.BinOp):
+            return not isinstance(node.op, ast.Div) and self.whole(node.left) and self.whole(node.right)
+        if isinstance(node, ast.Constant):
+            return isinstance(node.value, int)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            ref = self.reference(node.value)
+            kinds = ref.types if ref is not None else (self.me_type,) if node.value.id == self.me else ()
+            fields = [self.model.fields[k].get(node.attr) for k in kinds]
+            if fields:
+                return all(f is not None and f.kind in ("int", "bool") for f in fields)
+        value = self.outside(node)
+        return value.integer if isinstance(value, Parameter) else isinstance(value, (int, np.integer))
 
     def compare(self, node: ast.Compare) -> str:
         """Comparisons, of entities too."""
@@ -255,7 +343,7 @@ class Expressions(Scope, ABC):
                     node,
                     f"`{ast.unparse(node)}` cannot be used here",
                     "`is` compares entities and None; `in` needs a container.",
-                    "Write it with ==, !=, <, <=, >, >= joined by `or`.",
+                    without_in(node),
                 )
         if len(node.ops) == 1:
             squared = self.compare_length(node.left, OPERATORS[type(node.ops[0])], node.comparators[0])
@@ -316,19 +404,24 @@ class Expressions(Scope, ABC):
 
     def conditional(self, node: ast.IfExp) -> str:
         """`a if t else b`."""
-        if not (self.hoists(node.body) or self.hoists(node.orelse)):
-            test = self.test(node.test)
-            return f"({self.value(node.body)} if {test} else {self.value(node.orelse)})"
-        held = self.temporary()
-        self.emit(f"if {self.test(node.test)}:")
-        self.depth += 1
-        self.emit(f"{held} = {self.value(node.body)}")
-        self.depth -= 1
-        self.emit("else:")
-        self.depth += 1
-        self.emit(f"{held} = {self.value(node.orelse)}")
-        self.depth -= 1
-        return held
+        known = self.known(node.test)
+        if known is not None:
+            return self.value(node.body if known else node.orelse)
+        before = self.narrowed
+        yes, no = ({**before, **self.types_where(node.test, holds)} for holds in (True, False))
+        held = self.temporary() if self.hoists(node.body) or self.hoists(node.orelse) else ""
+        test, parts = self.test(node.test), []
+        for head, narrowed, value in ((f"if {test}:", yes, node.body), ("else:", no, node.orelse)):
+            self.narrowed = narrowed
+            if held:
+                self.emit(head)
+                self.depth += 1
+            parts.append(self.value(value))
+            if held:
+                self.emit(f"{held} = {parts[-1]}")
+                self.depth -= 1
+        self.narrowed = before
+        return held or f"({parts[0]} if {test} else {parts[1]})"
 
     def subscript(self, node: ast.Subscript) -> str:
         """An element of a captured tuple or array."""
@@ -337,7 +430,14 @@ class Expressions(Scope, ABC):
         items = index.elts if isinstance(index, ast.Tuple) else [index]
         if any(isinstance(i, ast.Slice) for i in items):
             self.fail(node, "a slice cannot be used in a behavior", "Constants are taken one by one.", "Use an index.")
-        return base + "".join(f"[{code}]" for code in self.values(items))
+        if self.outside(node.value) is not UNBOUND:
+            held = self.temporary("values")
+            self.emit(f"{held} = {base}")
+            base = held
+        for code in self.values(items):
+            inside = code if _is_whole(code) else f"to_index({code}, len({base}), {self.need('status_')})"
+            base = f"{base}[{inside}]"
+        return base
 
     def call(self, node: ast.Call) -> str:
         """A call: of the world, a vector's method, a known function, or a helper."""
@@ -364,6 +464,8 @@ class Expressions(Scope, ABC):
             return self.instance_test(node)
         module = getattr(function, "__module__", None)
         name = getattr(function, "__name__", "")
+        if module == "math" and name in _WHOLE:
+            return f"{_WHOLE[name]}({', '.join(self.values(node.args))})"
         if module == "math" and name in MATH:
             return f"math.{name}({', '.join(self.values(node.args))})"
         if name in NUMPY and function is getattr(np, name):
@@ -384,11 +486,27 @@ class Expressions(Scope, ABC):
 
     def not_callable(self, node: ast.Call) -> NoReturn:
         """The error for a call that cannot be compiled."""
+        name = ast.unparse(node.func)
+        base, _, last = name.rpartition(".")
+        if isinstance(node.func, ast.Attribute) and base == self.me and last not in INSTEAD:
+            kind = self.model.kinds[self.me_type]
+            if hasattr(kind, last):
+                self.fail(
+                    node,
+                    f"{name}(...) cannot be called in a behavior",
+                    "Entities have fields; functions take them as an argument.",
+                    f"Write {kind.__name__}.{last}({', '.join([base, *map(ast.unparse, node.args)])}).",
+                )
+        random = "random" in base.split(".")
         self.fail(
             node,
-            f"{ast.unparse(node.func)}(...) cannot be called in a behavior",
-            "It is neither a word of the world, a function of math, nor a plain Python function.",
-            "Write it as a function with def, or use math.",
+            f"{name}(...) cannot be called in a behavior",
+            "It would give other numbers in every process."
+            if random
+            else "It is neither a word of the world, a function of math, nor a plain Python function.",
+            "Use world.random(), world.uniform(low, high), world.normal(mean, std), world.integer(low, high)."
+            if random
+            else INSTEAD.get(last, "Write it as a function with def, or use math."),
         )
 
     def builtin(self, node: ast.Call, name: str) -> str:
@@ -407,6 +525,10 @@ class Expressions(Scope, ABC):
         codes = self.values(node.args)
         if name == "int":
             return f"to_int({', '.join(codes)})" if codes else "0"
+        if name == "round" and len(codes) == 1:
+            return f"round_even({codes[0]})"
+        if name == "pow" and len(codes) == 2:
+            return f"power({codes[0]}, {codes[1]})"
         if name == "float":
             return f"np.float64({', '.join(codes)})" if codes else "0.0"
         return f"{name}({', '.join(codes)})"
@@ -422,13 +544,15 @@ class Expressions(Scope, ABC):
         if len(ref.types) == 1:
             known = str(ref.types[0] in wanted)
             return known if ref.loop or known == "False" else f"({ref.row} >= 0)"
-        return "(" + (" or ".join(f"{ref.tag} == {t}" for t in ref.types if t in wanted) or "False") + ")"
+        if not wanted & set(ref.types):
+            return "False"
+        return f"({ref.row} >= 0 and ({' or '.join(f'{ref.tag} == {t}' for t in ref.types if t in wanted)}))"
 
     def helper_call(self, node: ast.expr) -> str | None:
         """Lower a call of a plain Python function; "" if it returns nothing, None if it is not such a call."""
         if not isinstance(node, ast.Call):
             return None
         function = self.outside(node.func)
-        if function is UNBOUND or not hasattr(function, "__code__"):
+        if not isinstance(function, types.FunctionType):
             return None
         return call_helper(self, node, function)

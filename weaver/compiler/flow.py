@@ -100,7 +100,8 @@ class Flow:
                     node,
                     f"{node.id!r} is possibly unset here",
                     "On some path through the function nothing was assigned to it before this use.",
-                    f"Give it a value first, for example `{node.id} = 0` before the branch or loop that sets it.",
+                    f"Give it a value first, for example `{node.id} = 0` (`{node.id} = None` if it holds an entity), "
+                    f"before the branch or loop that sets it.",
                 )
             return
         if isinstance(node, (ast.GeneratorExp, ast.ListComp, ast.SetComp)):
@@ -115,7 +116,12 @@ class Flow:
             self._use(node.body, known | {a.arg for a in node.args.args})
             return
         if isinstance(node, ast.NamedExpr):
-            return  # refused where it is lowered
+            raise self.source.error(
+                node,
+                "`:=` cannot be used in a behavior",
+                "Within an expression it would not be sure to happen.",
+                f"Assign on a line of its own before: {ast.unparse(node.target)} = {ast.unparse(node.value)}.",
+            )
         if isinstance(node, ast.Call):
             self._search(node)
         for child in ast.iter_child_nodes(node):

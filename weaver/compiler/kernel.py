@@ -14,6 +14,7 @@ from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import Model, column_name, convert
 from weaver.compiler.source import FunctionSource
+from weaver.compiler.strip import Strip
 from weaver.entity import Field
 from weaver.errors import ModelError
 from weaver.random import DRAWS, key
@@ -25,6 +26,10 @@ TYPES = {
     "|u1": "uint8", "<u2": "uint16", "<u4": "uint32", "<u8": "uint64",
 }  # fmt: skip
 """numpy dtype string -> numba type name."""
+
+INNER = "@njit(forceinline=True, _nrt=False, **options_)"
+"""What stands above a function that is compiled into a kernel: it borrows the kernel's arrays. Counting references to
+them, which numba would do for each entity, takes as long as several neighbours."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +76,7 @@ def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
         low.written.setdefault("velocity")
     name = f"{behavior.name}__{model.name(type)}_"
     parameters = [*low.context, *(f"me_{f}_" for f in low.loaded)]
-    head = [f"# {source.path}:{source.node.lineno}", "@inner_", f"def {name}({', '.join(parameters)}):"]
+    head = [f"# {source.path}:{source.node.lineno}", INNER, f"def {name}({', '.join(parameters)}):"]
     body = finish_returns(low.out, [f"me_{f}_" for f in low.written], False)
     return Lowered(behavior, type, low, head + body)
 
@@ -107,7 +112,8 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
     known = _known_arrays(model)
     prologue: list[str] = []
-    for name in low.context:
+    strips = _strips(model, lowered, known)
+    for name in [*low.context, *(c for strip in strips for c in strip.columns)]:
         if name in known:
             array(name, known[name])
         elif name == "key_":
@@ -153,31 +159,57 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     if low.draws:
         entity += [f"if status_[2] > {DRAWS}:", "    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
     entity += settle + stores
-    g = geometry
-    lines = [f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition"]
+    lines = ["from weaver.settle import move8, strip_room", "", ""] if strips else []
+    lines.append(f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition")
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
     lines += [f"@kernel_({_signature(model, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
-    lines += [f"    {p}" for p in prologue]
-    lines += [
-        f"    ownx_ = np.uintp({g}[7])",
-        f"    owny_ = np.uintp({g}[8])",
-        f"    rimx_, rimy_, rimz_ = np.uintp({g}[4]), np.uintp({g}[5]), np.uintp({g}[6])",
-        "    for cell_ in range(first_, last_):",
-        "        line_ = cell_ // ownx_",
-        "        cellx_ = cell_ - line_ * ownx_ + rimx_",
-    ]
-    if model.dim == 3:
-        lines += [
-            "        layer_ = line_ // owny_",
-            "        celly_ = line_ - layer_ * owny_ + rimy_",
-            "        cellz_ = layer_ + rimz_",
-            f"        here_ = (cellz_ * {t}_ey_ + celly_) * {t}_ex_ + cellx_",
-        ]
-    else:
-        lines += ["        celly_ = line_ + rimy_", f"        here_ = celly_ * {t}_ex_ + cellx_"]
-    lines += [f"        for row_ in range({start}[here_], {start}[here_ + ONE_]):"]
-    lines += [f"            {line}" for line in entity]
+    prologue += [line for strip in strips for line in strip.allocation(model, t)]
+    lines += [f"    {line}" for line in [*prologue, *_cells(model, t, geometry, start, strips, entity)]]
     return Made(lowered.name, lines, tuple(arrays.values()))
+
+
+def _cells(model: Model, t: str, geometry: str, start: str, strips: list[Strip], entity: list[str]) -> list[str]:
+    """The loops over lines of cells, the cells of a line, and the rows of a cell."""
+    row_of_cells = f"(cellz_ * {t}_ey_ + celly_)" if model.dim == 3 else "celly_"
+    layers = ["    layer_ = line_ // owny_", "    celly_, cellz_ = line_ - layer_ * owny_ + rimy_, layer_ + rimz_"]
+    return [
+        *(
+            f"own{a}_, rim{a}_ = np.uintp({geometry}[{7 + k}]), np.uintp({geometry}[{4 + k}])"
+            for k, a in enumerate("xyz")
+        ),
+        "cell_ = first_",
+        "while cell_ < last_:",
+        "    line_ = cell_ // ownx_",
+        "    x0_ = cell_ - line_ * ownx_",
+        "    x1_ = min(ownx_, x0_ + last_ - cell_)",
+        "    cell_ += x1_ - x0_",
+        *(layers if model.dim == 3 else ["    celly_ = line_ + rimy_"]),
+        *(f"    {line}" for strip in strips for line in strip.line_begin()),
+        "    for cellx_ in range(x0_ + rimx_, x1_ + rimx_):",
+        f"        here_ = {row_of_cells} * {t}_ex_ + cellx_",
+        f"        begin_, stop_ = {start}[here_], {start}[here_ + ONE_]",
+        "        if begin_ == stop_:",
+        "            continue",
+        *(f"        {line}" for strip in strips for line in strip.fill(model, t)),
+        "        for row_ in range(begin_, stop_):",
+        *(f"            {line}" for line in [*(strip.row() for strip in strips), *entity]),
+    ]
+
+
+def _strips(model: Model, lowered: Lowered, known: dict[str, Argument]) -> list[Strip]:
+    """The strips that the behavior's loops use."""
+    low = lowered.lowering
+    strips = []
+    for look in low.looked:
+        columns = {}
+        for name in low.context:
+            argument = known.get(name.removeprefix(look)) if name.startswith(look) else None
+            if argument is not None:
+                element = _element(model, argument)
+                columns[name.removeprefix(look)] = f"np.{'bool_' if element == 'boolean' else element}"
+        if columns:
+            strips.append(Strip(look, columns))
+    return strips
 
 
 def _known_arrays(model: Model) -> dict[str, Argument]:
@@ -265,6 +297,9 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
                 "status_[2] = 0",
                 f"{result} = {convert(f, f'{function}({arguments})')}",
             ]
+            if "status_" in arguments:  # an element that does not exist
+                body += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, 0.0, 0.0, 0.0, 0)"]
+                body += ["    status_[3] = 0"]
         elif given is not None:
             body.append(f"{result} = {convert(f, _given(scatter, f, given))}")
         elif f.name == "position":
@@ -301,7 +336,7 @@ def _placed(model: Model, type: int, default: bool) -> list[str]:
     lines = []
     quantum = "quantum4_" if model.single(type) else "quantum8_"
     for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
-        p = f"np.float64(me_position_.{a})"
+        p = f"at_edge(np.float64(me_position_.{a}), low_{a}_, high_{a}_, edge_{a}_)"
         if default and boundary != "periodic":  # rounding may put the last draw on the far edge, never beyond
             p = f"min({p}, high_{a}_)"
         settle = "periodic" if boundary == "periodic" else "strict"
@@ -334,7 +369,7 @@ def _draw_function(
         )
     lines = finish_returns(low.out, [], True)
     arguments = ", ".join(low.context)
-    return ["@inner_", f"def {name}({arguments}):", *lines], arguments
+    return [INNER, f"def {name}({arguments}):", *lines], arguments
 
 
 def _given(scatter: Scatter, f: Field, given: Any) -> str:

@@ -19,11 +19,25 @@ class Lowering(Expressions):
         """Lower statements one level deeper."""
         self.depth += 1
         start = len(self.out)
-        for statement in body:
-            self.statement(statement)
+        self.statements(body)
         if len(self.out) == start:
             self.emit("pass")
         self.depth -= 1
+
+    def statements(self, body: Sequence[ast.stmt]) -> None:
+        """Lower statements until one is sure to leave; behind `if not isinstance(o, Wolf): return`, o is a Wolf."""
+        before = self.narrowed
+        for k, node in enumerate(body):
+            self.statement(node)
+            if not isinstance(node, ast.If):
+                continue
+            known = self.known(node.test)
+            if known is not None and _leaves(node.body if known else node.orelse):
+                break
+            if _leaves(node.body) and not node.orelse:
+                types, later = self.types_where(node.test, False), assigned_in(body[k + 1 :])
+                self.narrowed = {**self.narrowed, **{n: t for n, t in types.items() if n not in later}}
+        self.narrowed = before
 
     def body(self) -> None:
         """Lower the whole function body."""
@@ -33,10 +47,9 @@ class Lowering(Expressions):
             self.returns = True
             self.emit(self.function_return(self.value(node.body)))
             return
-        for statement in node.body:
-            self.statement(statement)
+        self.statements(node.body)
         self.line = 0
-        if not _ends(node.body):
+        if self.flow.falls_through:
             self.emit(self.function_return(None))
 
     def statement(self, node: ast.stmt) -> None:
@@ -206,12 +219,12 @@ class Lowering(Expressions):
             self.refuse_names(node.target)
             if node.target.id in self.variables:
                 self.fail(node, f"{node.target.id!r} holds an entity", "Entities have no arithmetic.", "Use a field.")
-            self.check_power(node.op, node.value)
+            self.check_power(node.op, node.target, node.value)
             code = self.value(node.value)
             name = self.local(node.target.id)
             self.emit(f"{name} = {self.combine(name, operator, code)}")
         elif isinstance(node.target, ast.Attribute):
-            self.check_power(node.op, node.value)
+            self.check_power(node.op, node.target, node.value)
             f = self.field_of(node.target)
             before = self.own_field(node.target, write=False)
             if self.hoists(node.value):
@@ -226,12 +239,25 @@ class Lowering(Expressions):
 
     def branch(self, node: ast.If) -> None:
         """`if`, `elif`, `else`."""
+        known = self.known(node.test)
+        if known is not None:  # the other branch may name fields that this type does not have
+            self.statements(node.body if known else node.orelse)
+            return
+        yes, no = (self.types_where(node.test, holds) for holds in (True, False))
         self.emit(f"if {self.test(node.test)}:")
-        self.block(node.body)
+        self.narrowed_block(node.body, yes)
         if node.orelse:
             self.line = 0
             self.emit("else:")
-            self.block(node.orelse)
+            self.narrowed_block(node.orelse, no)
+
+    def narrowed_block(self, body: Sequence[ast.stmt], types: dict[str, tuple[int, ...]]) -> None:
+        """Lower statements in which variables have the given types, unless they assign them."""
+        before = self.narrowed
+        assigned = assigned_in(body)
+        self.narrowed = {k: t for k, t in {**before, **types}.items() if k not in assigned}
+        self.block(body)
+        self.narrowed = before
 
     def while_loop(self, node: ast.While) -> None:
         """`while`, its test computed anew each turn."""
@@ -305,5 +331,10 @@ class Lowering(Expressions):
             self.emit(f"{target.tag} = np.int64({tag})")
 
 
-def _ends(body: Sequence[ast.stmt]) -> bool:
-    return bool(body) and isinstance(body[-1], ast.Return)
+def _leaves(body: Sequence[ast.stmt]) -> bool:
+    return bool(body) and isinstance(body[-1], (ast.Return, ast.Break, ast.Continue))
+
+
+def assigned_in(body: Sequence[ast.stmt]) -> set[str]:
+    """Names that statements set."""
+    return {n.id for s in body for n in ast.walk(s) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}

@@ -140,8 +140,18 @@ class Model:
 
 
 def column_name(type: str, column: str) -> str:
-    """Generated name of a column's current values: "Bird_velocity_x_"."""
-    return f"{type}_{column.replace('.', '_')}_"
+    """Generated name of a column's current values: "Bird_velocity_x_".
+
+    An underscore of the author's is doubled, and a field that is called like another array gets a suffix, so that no
+    two names are the same: "Bird_wing_x" and "x", "Bird" and "wing.x".
+    """
+    field, dot, component = column.partition(".")
+    field = field.replace("_", "__") + ("_f" if field in _ARRAYS else "")
+    return f"{type.replace('_', '__')}_{field}{dot and '_'}{component}_"
+
+
+_ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim", "first", "per")
+"""What else a kernel has of a type."""
 
 
 def convert(f: Field, code: str) -> str:

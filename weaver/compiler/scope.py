@@ -6,11 +6,14 @@ Generated names end with an underscore. A name of the author that does so gets a
 from __future__ import annotations
 
 import ast
+import builtins
 import difflib
+import inspect
 import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from weaver import arithmetic_numba, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.model import Model, Ref, column_name
@@ -26,6 +29,12 @@ LATER = (
     "spawn", "remove", "become", "send", "inbox", "emit", "observed", "around", "beside", "at", "gradient",
     "deposit", "free", "free_sites", "neighbors", "jump_to_free", "moved", "links", "wall", "clear",
 )  # fmt: skip
+
+
+RESERVED = frozenset({"np", "math", "njit"}).union(
+    *(dir(module) for module in (builtins, arithmetic_numba, random, settle, vector, vector_numba))
+)
+"""Names that generated text uses; an author's variable of such a name gets another there."""
 
 
 class Scope:
@@ -44,6 +53,7 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
+        narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
     def __init__(
@@ -60,6 +70,7 @@ class Scope:
         self.is_behavior = False
         self.flow = Flow(source, self.me, world)
         self.refs: dict[str, Ref] = dict(refs or {})
+        self.narrowed: dict[str, tuple[int, ...]] = {}
         self.out: list[str] = []
         self.depth = 1
         self.context: dict[str, None] = {}
@@ -92,7 +103,7 @@ class Scope:
     def local(self, name: str) -> str:
         """The author's variable in the generated text."""
         name = self.renamed.get(name, name)
-        return name + "_v_" if name.endswith("_") or name in ("np", "math") else name
+        return name + "_v_" if name.endswith("_") or name in RESERVED else name
 
     def fail(self, node: ast.AST, what: str, why: str, fix: str) -> NoReturn:
         """Raise a BehaviorError at a place of the author's source."""
@@ -101,7 +112,11 @@ class Scope:
     def reference(self, node: ast.expr) -> Ref | None:
         """The entity that an expression names, if it names one other than `me`."""
         if isinstance(node, ast.Name):
-            return self.refs.get(node.id) or self.variables.get(node.id)
+            ref = self.refs.get(node.id) or self.variables.get(node.id)
+            types = self.narrowed.get(node.id)
+            if ref is not None and types is not None:
+                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop)
+            return ref
         return None
 
     def row(self, ref: Ref) -> str:
@@ -133,6 +148,19 @@ class Scope:
     def unknown(self, node: ast.Attribute, type: int) -> NoReturn:
         """The error for a field that does not exist."""
         known = [*self.model.fields[type], "id"]
+        kind = self.model.kinds[type]
+        inherited = inspect.getattr_static(kind, node.attr, None)
+        if inherited is not None:
+            constant = not isinstance(inherited, property) and not callable(inherited)
+            self.fail(
+                node,
+                f"{node.attr!r} is no field of {kind.__name__}, but "
+                f"{'a constant' if constant else 'a property or function'} of its class",
+                "Only fields, which have a type after a colon, belong to each entity.",
+                f"Write {kind.__name__}.{node.attr}."
+                if constant
+                else f"Write it as a function outside the class and call {node.attr}({ast.unparse(node.value)}).",
+            )
         close = difflib.get_close_matches(node.attr, known, 1)
         self.fail(
             node,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -103,7 +104,7 @@ class Search:
             low.emit(f"    {name} = np.float64(s{a}_)")
         return names
 
-    def scan(self, type: int, body: Callable[[str], None], flag: str | None, whole: bool) -> None:
+    def scan(self, type: int, body: Callable[[str], None], flag: str | None, whole: bool, strip: bool = False) -> None:
         """Emit the loops over rows of a type within the radius; `body` emits what is done with a row.
 
         Rows of cells are short, tens of entities. Where the body is plain arithmetic, ranges are rounded up to whole
@@ -114,6 +115,7 @@ class Search:
             body: called once with the row's name, to emit at the right depth.
             flag: name that is True once the loops must end.
             whole: take whole vectors.
+            strip: the order does not matter, so rows of the own type may come from a strip (`weaver.compiler.strip`).
         """
         low, model = self.low, self.low.model
         look = model.look(type, self.radius, self.parameter, self.at is not None)
@@ -121,17 +123,14 @@ class Search:
         name, own = model.name(type), type == low.me_type
         single = model.single(type) and model.single(low.me_type) and self.at is None
         n = low.temporary("")[:-1]
+        if strip and own and self.at is None:
+            self._scan_strip(look, type, body, n)
+            return
         cells = self._cells(type, name, own, n)
         positions = [low.column(type, f"position.{a}") for a in model.axes]
         start = low.need(f"{name}_start_")
         depth = low.depth
-        if self.parameter is None:
-            r2 = f"{look}r2{'f' if single else ''}_"
-        else:
-            r2 = f"r2{n}_"
-            value = low.captured(self.call, self.parameter)
-            low.emit(f"{r2} = np.float{32 if single else 64}({value})")
-            low.emit(f"{r2} = {r2} * {r2}")
+        r2 = self._squared_radius(look, single, n)
         outer = 0
         row_of_cells = ""
         for a, cell in reversed(list(zip(model.axes, cells, strict=True))):
@@ -157,7 +156,7 @@ class Search:
             low.depth += 1
             outer += 1
             row_of_cells = f"({row_of_cells} * {low.need(f'{name}_ey_')} + {loop})" if row_of_cells else loop
-        differences = ", ".join(f"{c} - {p}[{j}]" for c, p in zip(self.centre, positions, strict=True))
+        differences = ", ".join(f"{p}[{j}] - {c}" for c, p in zip(self.centre, positions, strict=True))
         condition = f"within{model.dim}({differences}, {r2})"
         if own and self.at is None:
             condition += f" & ({j} != {low.need('row_')})"
@@ -176,6 +175,42 @@ class Search:
                 low.emit("    break")
                 low.depth -= 1
         low.depth = depth
+
+    def _squared_radius(self, look: str, single: bool, n: str) -> str:
+        """Name of the squared radius in the precision of the positions."""
+        if self.parameter is None:
+            return f"{look}r2{'f' if single else ''}_"
+        r2, value = f"r2{n}_", self.low.captured(self.call, self.parameter)
+        self.low.emit(f"{r2} = np.float{32 if single else 64}({value})")
+        self.low.emit(f"{r2} = {r2} * {r2}")
+        return r2
+
+    def _scan_strip(self, look: str, type: int, body: Callable[[str], None], n: str) -> None:
+        """Emit one loop over the strip of the own type; see `scan`."""
+        low, model = self.low, self.low.model
+        name, single, depth, j = model.name(type), model.single(type), low.depth, f"j{n}_"
+        r2 = self._squared_radius(look, single, n)
+        first, end, me = (low.need(f"{look}{what}_") for what in ("first", "end", "me"))
+        lanes = "16" if single else "8"
+        low.emit(
+            f"for {j} in range({first}, {first} + ({end} - {first} + LAST{lanes}_) // LANES{lanes}_ * LANES{lanes}_):"
+        )
+        low.depth += 1
+        begin, context = len(low.out), dict(low.context)
+        positions = [low.column(type, f"position.{a}") for a in model.axes]
+        differences = ", ".join(f"{p}[{j}] - {c}" for c, p in zip(self.centre, positions, strict=True))
+        low.emit(f"if within{model.dim}({differences}, {r2}) & ({j} != {me}) & ({j} < {end}):")
+        low.depth += 1
+        body(j)
+        low.depth = depth
+        # a row of the strip is no row of the table: every column that the body reads is the strip's
+        read = re.compile(rf"\b({re.escape(name)}_\w+)\[{j}\]")
+        columns = {c for line in low.out[begin:] for c in read.findall(line)}
+        low.out[begin:] = [read.sub(rf"{look}\1[{j}]", line) for line in low.out[begin:]]
+        for c in sorted(columns):
+            low.need(look + c)
+            if c not in context:
+                del low.context[c]
 
     def _cells(self, type: int, name: str, own: bool, n: str) -> list[str]:
         """Names of the local cell that the centre is in."""
@@ -214,7 +249,8 @@ class Search:
             low.depth += 1
             low.breaks.pop()
 
-        self._each(node.target.id, body, flag, whole=plain_arithmetic(node.body))
+        sums = low.is_behavior and not low.model.sim.strict and only_sums(node, low.source.node)
+        self._each(node.target.id, body, flag, plain_arithmetic(node.body), sums)
         if node.orelse:
             if flag is not None:
                 low.emit(f"if not {flag}:")
@@ -223,7 +259,14 @@ class Search:
                 for statement in node.orelse:
                     low.statement(statement)
 
-    def _each(self, name: str, body: Callable[[str, int], None], flag: str | None, whole: bool = False) -> None:
+    def _each(
+        self,
+        name: str,
+        body: Callable[[str, int], None],
+        flag: str | None,
+        whole: bool = False,
+        strip: bool = False,
+    ) -> None:
         """Scan every type, `name` being the neighbour."""
         low = self.low
         before = low.refs.get(name)
@@ -237,14 +280,14 @@ class Search:
                 low.refs[name] = Ref((type,), row, loop=True)
                 body(row, type)
 
-            self.scan(type, one, flag, whole)
+            self.scan(type, one, flag, whole, strip)
             low.depth = depth
         low.refs.pop(name, None)
         if before is not None:
             low.refs[name] = before
 
-    def chosen(self, body: Callable[[str, int], None], flag: str | None = None) -> None:
-        """Scan every type for the rows for which `when` holds."""
+    def chosen(self, body: Callable[[str, int], None], flag: str | None = None, counts: bool = False) -> None:
+        """Scan every type for the rows for which `when` holds; `counts`: the body does no more than count them."""
         low = self.low
         when, name = self.when, "candidate_"
         test: ast.expr | None = None
@@ -262,14 +305,15 @@ class Search:
                 low.depth += 1
             body(row, type)
 
-        self._each(name, filtered, flag)
+        counts = counts and test is None
+        self._each(name, filtered, flag, whole=counts, strip=counts and low.is_behavior)
 
     def count(self) -> str:
         """Emit a count; its name."""
         low = self.low
         total = low.temporary("count")
         low.emit(f"{total} = 0")
-        self.chosen(lambda row, type: low.emit(f"{total} += 1"))
+        self.chosen(lambda row, type: low.emit(f"{total} += 1"), counts=True)
         return total
 
     def one(self) -> Ref:
@@ -349,7 +393,8 @@ def leaves(body: list[ast.stmt]) -> bool:
 
 _PLAIN = (
     ast.Assign, ast.AugAssign, ast.If, ast.Pass, ast.Name, ast.Attribute, ast.Constant, ast.BinOp, ast.UnaryOp,
-    ast.Compare, ast.BoolOp, ast.IfExp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context, ast.Call, ast.Expr,
+    ast.Compare, ast.BoolOp, ast.IfExp, ast.operator, ast.unaryop, ast.cmpop, ast.boolop, ast.expr_context, ast.Call,
+    ast.Expr,
 )  # fmt: skip
 _PLAIN_CALLS = (
     "length",
@@ -379,3 +424,37 @@ def plain_arithmetic(body: list[ast.stmt]) -> bool:
                 if name not in _PLAIN_CALLS:
                     return False
     return True
+
+
+def only_sums(loop: ast.For, function: ast.AST) -> bool:
+    """Whether the order of a loop's neighbours can only show in how sums are rounded.
+
+    So it is where the body is plain arithmetic, what it changes is only added to or subtracted from and not read, and
+    every other name it sets is used nowhere else (and thus, being surely set where used, anew for each neighbour).
+    """
+    if not plain_arithmetic(loop.body) or loop.orelse:
+        return False
+    other = loop.target.id if isinstance(loop.target, ast.Name) else ""
+    inside = [node for statement in loop.body for node in ast.walk(statement)]
+    sums, names = set(), set()
+    for node in inside:
+        if isinstance(node, ast.AugAssign):
+            if not isinstance(node.op, (ast.Add, ast.Sub)):
+                return False
+            sums.add(ast.unparse(node.target))
+        elif isinstance(node, ast.Assign):
+            if not all(isinstance(target, ast.Name) for target in node.targets):
+                return False
+            names |= {ast.unparse(target) for target in node.targets}
+    here = set(map(id, inside))
+    fields = {id(node.value) for node in inside if isinstance(node, ast.Attribute)}
+    for node in ast.walk(function):
+        if id(node) not in here:
+            if isinstance(node, ast.Name) and node.id in names:
+                return False
+        elif isinstance(node, (ast.Name, ast.Attribute)):
+            if isinstance(node.ctx, ast.Load) and ast.unparse(node) in sums:
+                return False
+            if isinstance(node, ast.Name) and node.id == other and id(node) not in fields:
+                return False
+    return not sums & names

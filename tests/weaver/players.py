@@ -1,0 +1,62 @@
+"""Two ways to run a simulation, interpreted and compiled, and the entities that tests of meaning share."""
+
+import numpy as np
+
+import weaver as wv
+from weaver.interpreter import Interpreter
+
+
+class Interpreted:
+    """A simulation in the interpreter."""
+
+    def __init__(self, sim):
+        self.run = Interpreter(sim)
+        self.step, self.set, self.digest = self.run.step, self.run.set, self.run.digest
+
+    def of(self, kind):
+        """Field name -> values by ascending id; vectors are rows."""
+        fields = {}
+        for name, column in self.run.rows(kind).items():
+            fields.setdefault(name.split(".")[0], []).append(column)
+        return {name: parts[0] if len(parts) == 1 else np.stack(parts, axis=1) for name, parts in fields.items()}
+
+    def close(self):
+        """Nothing is left to end."""
+
+
+class Compiled:
+    """The same in three partitions of compiled kernels."""
+
+    def __init__(self, sim):
+        self.run = sim.start(partitions=3)
+        self.step, self.set, self.digest = self.run.step, self.run.set, self.run.digest
+
+    def of(self, kind):
+        """Field name -> values by ascending id; vectors are rows."""
+        table = self.run.entities(kind)
+        return {name: np.array(table[name].to_pylist()) for name in table.column_names}
+
+    def close(self):
+        """End the run."""
+        self.run.stop()
+
+
+class Bird(wv.Entity):
+    """The usual entity."""
+
+    velocity: wv.Vec2
+    energy: float
+    mark: int
+    seen: int
+
+
+class Wolf(wv.Entity):
+    """Another one."""
+
+    mark: int
+    seen: int
+    energy: float
+
+
+def world_of(lengths=(40, 40), boundary="periodic", **options):
+    return wv.Simulation(wv.Box(*lengths, boundary=boundary), seed=7, **options)

@@ -1,0 +1,128 @@
+"""Loops whose order cannot show look at strips; all others see the order of the language."""
+
+from __future__ import annotations
+
+import ast
+import textwrap
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import weaver as wv
+from weaver.compiler import write
+from weaver.compiler.search import only_sums
+
+
+def loop_in(text: str) -> bool:
+    function = ast.parse(textwrap.dedent(text)).body[0]
+    (loop,) = [node for node in ast.walk(function) if isinstance(node, ast.For)]
+    return only_sums(loop, function)
+
+
+HEAD = "def f(me, world):\n    n, a, last = 0, 0.0, 0.0\n    for other in world.near(me, Dot, radius=1.0):\n"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "        n += 1",
+        "        n += 1\n        a -= other.mass",
+        "        gap = other.position - me.position\n        if gap.length() < 1:\n            a += gap.x",
+        "        me.mass += other.mass",
+    ],
+)
+def test_sums_do_not_show_the_order(body: str) -> None:
+    assert loop_in(HEAD + body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "        last = other.mass\n    me.mass = last",  # the last one wins
+        "        n += 1\n        if n < 3:\n            a += other.mass",  # the first ones count
+        "        a *= other.mass",
+        "        a = max(a, other.mass)\n    me.mass = a",
+        "        n += 1\n        last = n\n    me.mass = last",
+        "        best = other\n    me.mass = best.mass",
+        "        best = other",
+        "        me.mass += other.mass\n        a += me.mass",
+        "        n += 1\n        break",
+        "        a += world.random()",
+        "        me.mass = other.mass",
+    ],
+)
+def test_what_shows_the_order_is_found(body: str) -> None:
+    assert not loop_in(HEAD + body)
+
+
+class Dot(wv.Entity):
+    """Counts and adds what it sees."""
+
+    mass: int
+    seen: int
+    total: int
+    first: int
+    last: int
+
+
+@pytest.mark.parametrize("partitions", [1, 4])
+@pytest.mark.parametrize("boundary", ["periodic", "clamp"])
+@pytest.mark.parametrize(("lengths", "far", "near"), [((40.0, 30.0), 7.0, 1.5), ((20.0, 18.0, 16.0), 4.0, 1.0)])
+def test_strips_hold_what_the_table_shows(
+    lengths: tuple[float, ...], far: float, near: float, boundary: str, partitions: int
+) -> None:
+    sim = wv.Simulation(wv.Box(*lengths, boundary=boundary), seed=3)
+
+    @sim.behavior
+    def look(dot: Dot, world: wv.World) -> None:
+        seen, total = 0, 0
+        for other in world.near(dot, Dot, radius=far):
+            seen += 1
+            total += other.mass
+        dot.seen, dot.total = seen, total
+        first, last = -1, -1
+        for other in world.near(dot, Dot, radius=near):
+            if first < 0:
+                first = other.mass
+            last = other.mass
+        dot.first, dot.last = first, last
+
+    rng = np.random.default_rng(5)
+    centre = np.array(lengths) / 2  # half of them crowd together
+    position = np.concatenate(
+        [rng.uniform(0, lengths, (300, len(lengths))), centre + rng.uniform(-2, 2, (300, len(lengths)))]
+    )
+    sim.add(Dot, position=position, mass=np.arange(600))
+    kernel = write(sim).text
+    assert "look0_Dot_mass_" in kernel and "look1_Dot_mass_" not in kernel
+    with sim.start(partitions=partitions) as run:
+        run.step(1)
+        table = run.entities(Dot)
+    d = position[:, None] - position[None]
+    if boundary == "periodic":
+        d -= np.array(lengths) * np.rint(d / lengths)
+    inside = np.square(d).sum(axis=2) <= far**2
+    np.fill_diagonal(inside, False)
+    assert_array_equal(table["seen"].to_numpy(), inside.sum(axis=1))
+    assert_array_equal(table["total"].to_numpy(), inside @ np.arange(600))
+    close = np.square(d).sum(axis=2) <= near**2
+    np.fill_diagonal(close, False)
+    first, last = table["first"].to_numpy(), table["last"].to_numpy()
+    some = close.any(axis=1)
+    assert_array_equal(first[~some], -1)
+    assert close[np.flatnonzero(some), first[some]].all() and close[np.flatnonzero(some), last[some]].all()
+
+
+def test_a_strict_program_adds_in_the_order_of_the_language() -> None:
+    sim = wv.Simulation(wv.Box(20, 20), seed=3, strict=True)
+
+    @sim.behavior
+    def look(dot: Dot, world: wv.World) -> None:
+        total = 0.0
+        for other in world.near(dot, Dot, radius=2.0):
+            total += other.mass
+        dot.total = int(total)
+
+    sim.scatter(Dot, 10)
+    assert "look0_Dot_mass_" not in write(sim).text
