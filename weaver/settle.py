@@ -6,8 +6,6 @@ interpreter calls them. `fault` is 0 or a code of `partitions.program.FAULTS`.
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numba import njit, types
 from numba.extending import overload
@@ -32,7 +30,7 @@ def wrapped(p, low, high, length):  # type: ignore[no-untyped-def]
     elif p >= high:
         p -= length
     if p < low or p >= high:
-        p -= length * math.floor((p - low) / length)
+        p -= length * np.floor((p - low) / length)
         if p >= high or p < low:
             p = low
     return p
@@ -49,11 +47,10 @@ def nearest_image(d, length):  # type: ignore[no-untyped-def]
 
 @strict
 def _placed(p, quantum):  # type: ignore[no-untyped-def]
-    fault = 0
-    if p - p != 0.0:
-        fault = NOT_FINITE
-        p = 0.0
-    return on_lattice(p, quantum), fault
+    q = on_lattice(p, quantum)
+    if q - q != 0.0:  # NaN, infinite, or so far that the lattice overflows
+        return 0.0, NOT_FINITE
+    return q, 0
 
 
 # The functions that follow begin with the case that nearly every move is, in which nothing else needs to be asked; what
@@ -96,7 +93,7 @@ def settle_reflect(p, s, low, high, length, quantum, reach):  # type: ignore[no-
         if abs(q - s) > reach + quantum:
             fault = TOO_FAR
         if q < low or q > high:
-            n = math.floor((q - low) / length)
+            n = np.floor((q - low) / length)
             d = (q - low) - n * length
             turns = n % 2 != 0
             q = np.rint((high - d if turns else low + d) / quantum) * quantum + 0.0
@@ -192,7 +189,7 @@ def cell_of(p, low, per_length, edges):  # type: ignore[no-untyped-def]
 @strict
 def cell_around(p, low, high, length, per_length, edges):  # type: ignore[no-untyped-def]
     """`cell_of` for a periodic axis and a place that may lie outside: cells count on beyond the seam."""
-    turns = math.floor((p - low) / length)
+    turns = np.floor((p - low) / length)
     return cell_of(wrapped(p, low, high, length), low, per_length, edges) + np.int64(turns) * (len(edges) - 1)
 
 

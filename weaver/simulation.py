@@ -216,7 +216,7 @@ class Simulation:
         names = [a.name for a in arguments]
         if len(names) != 2 or any(a.kind not in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD) for a in arguments):
             raise ModelError(
-                f"behavior {name!r} takes {len(names)} arguments; it takes two, the entity and the world.\n"
+                f"behavior {name!r} takes {len(names)} arguments; it takes two by position, the entity and the world.\n"
                 f"Weaver would not know what to pass.\n"
                 f"Write def {name}(me: Bird, world: wv.World)."
             )

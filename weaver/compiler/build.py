@@ -27,9 +27,9 @@ from weaver.tables import ID_LIMIT
 SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
 """Modules of ours that generated ones compile in."""
 SETTLE = (
-    "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "nearest_image", "next_draw",
-    "record", "settle_absorb", "settle_clamp", "settle_periodic", "settle_reflect", "settle_strict", "to_index",
-    "to_int", "to_row", "within2", "within3", "wrapped",
+    "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "move8", "nearest_image",
+    "next_draw", "record", "settle_absorb", "settle_clamp", "settle_periodic", "settle_reflect", "settle_strict",
+    "strip_room", "to_index", "to_int", "to_row", "within2", "within3", "wrapped",
 )  # fmt: skip
 
 
@@ -257,7 +257,6 @@ def _head(made: Plan) -> list[str]:
         "",
         f"options_ = dict(fastmath={flags}, error_model='numpy', nogil=True)",
         "helper_ = njit(**options_)",
-        "inner_ = njit(forceinline=True, **options_)",
         "",
         "",
         "def kernel_(signature):",

@@ -159,8 +159,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     if low.draws:
         entity += [f"if status_[2] > {DRAWS}:", "    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
     entity += settle + stores
-    lines = ["from weaver.settle import move8, strip_room", "", ""] if strips else []
-    lines.append(f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition")
+    lines = [f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition"]
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
     lines += [f"@kernel_({_signature(model, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
     prologue += [line for strip in strips for line in strip.allocation(model, t)]

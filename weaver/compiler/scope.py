@@ -128,7 +128,7 @@ class Scope:
         parts = []
         for t in ref.types:
             if node.attr == "id":
-                parts.append(f"{self.column(t, 'ids')}[{self.row(ref)}]")
+                parts.append(f"{self.ids(t)}[{self.row(ref)}]")
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
@@ -144,6 +144,10 @@ class Scope:
     def column(self, type: int, column: str) -> str:
         """Need a column of a type."""
         return self.need(column_name(self.model.name(type), column))
+
+    def ids(self, type: int) -> str:
+        """Need the ids of a type."""
+        return self.need(f"{self.model.name(type)}_ids_")
 
     def unknown(self, node: ast.Attribute, type: int) -> NoReturn:
         """The error for a field that does not exist."""

@@ -161,7 +161,7 @@ class Search:
         if own and self.at is None:
             condition += f" & ({j} != {low.need('row_')})"
         elif own:
-            condition += f" & ({low.column(type, 'ids')}[{j}] != {low.need('id_')})"
+            condition += f" & ({low.ids(type)}[{j}] != {low.need('id_')})"
         if whole:
             condition += f" & ({j} < end{n}_)"  # not `and`: a branch for each would cost a select for each sum
         low.emit(f"if {condition}:")
@@ -339,7 +339,7 @@ class Search:
 
         def body(row: str, type: int) -> None:
             d = f"{found}d_"
-            ids = low.column(type, "ids")
+            ids = low.ids(type)
             low.emit(f"{d} = np.float64(distance2_{low.model.dim}({self.differences}))")
             low.emit(f"if {d} < {least} or ({d} == {least} and {ids}[{row}] < {name}):")
             low.emit(f"    {least} = {d}")
