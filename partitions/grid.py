@@ -229,7 +229,7 @@ def _per_block(space: Space, block_edges: tuple[NDArray[np.float64], ...], fine:
         result = []
         for axis, coarse in zip(space.axes, block_edges, strict=True):
             narrowest = np.diff(coarse).min()
-            m = max(1, min(int(narrowest / fine), int(narrowest / axis.quantum)))
+            m = max(1, min(int(narrowest / fine), int(narrowest / axis.quantum), most // (len(coarse) - 1)))
             while m > 1 and np.diff(_divide(axis, coarse, m)).min() < fine:
                 m -= 1
             result.append(m)

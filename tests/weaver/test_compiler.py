@@ -95,6 +95,14 @@ def vector_plus_number(me: Bug, world: wv.World):
     me.v = me.v + 1
 
 
+def confused(v):
+    return v + 1
+
+
+def vector_plus_number_in_a_helper(me: Bug, world: wv.World):
+    me.v = confused(me.v)
+
+
 def length_of_near(me: Bug, world: wv.World):
     me.e = len(world.near(me, Bug, 1.0))
 
@@ -171,6 +179,7 @@ CASES: list[tuple[Callable[..., Any], str, str]] = [
     (component_of_a_vector, r"(?s)vectors do not change.*Write me\.v = wv\.Vec2\(value, me\.v\.y\)", "^^^^^^"),
     (negative_power, r"a power with the exponent -1 is asked for", "^^"),
     (vector_plus_number, r"this line does not fit together", "^"),
+    (vector_plus_number_in_a_helper, r"(?s)this line does not fit together.*return v \+ 1", "^"),
     (length_of_near, r"(?s)len\(world\.near\(\.\.\.\)\) is asked for.*world\.count\(me, Bug, 1\.0\)", "^"),
     (field_of_nearest, r"(?s)world\.nearest\(\.\.\.\) is used within an expression.*if best", "^"),
     (spawning, r"world\.spawn is not in this version", "^"),

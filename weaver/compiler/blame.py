@@ -16,7 +16,7 @@ def blame(written: Written, cause: Exception) -> BehaviorError:
     text = str(cause)
     lines = written.text.splitlines()
     places = [int(n) for n in re.findall(r"program\.py\D{1,12}(\d+)", text)]
-    for place in reversed(places):
+    for place in places:  # the innermost comes first
         if not 0 < place <= len(lines):
             continue
         match = re.search(r"  # (\d+)$", lines[place - 1])
@@ -106,15 +106,10 @@ def _type_words(name: str) -> str:
 
 
 def _source(written: Written, lines: list[str], place: int) -> tuple[str, list[str]]:
+    """File and lines of the function that a generated line belongs to."""
     for line in reversed(lines[:place]):
-        match = re.match(r"# (.*):(\d+)$", line)
-        if match:
-            path = match[1]
-            for _, acts in written.plan.behaviors:
-                for act in acts:
-                    if act.lowering.source.path == path:
-                        return path, act.lowering.source.lines
-            return path, []
-    for _, acts in written.plan.behaviors:
-        return acts[0].lowering.source.path, acts[0].lowering.source.lines
+        match = re.match(r"def (\w+)\(", line)
+        source = written.plan.model.sources.get(match[1]) if match else None
+        if source is not None:
+            return source.path, source.lines
     return "", []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -308,8 +307,7 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     import numba
 
     here = Path(__file__).parent.parent
-    placeless = re.sub(r"(?m)^# .*/(?=[^/]*:\d+$)", "# ", text)  # the same file in another folder is the same program
-    parts: list[Any] = [placeless, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
+    parts: list[Any] = [text, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]

@@ -170,5 +170,6 @@ def _lower(
         assert n
     parameters += [sub.local(n) for n in values]
     lines = ["@helper_", f"def {name}({', '.join(parameters)}):"]
+    model.sources[name] = source
     model.functions[name] = lines + finish_returns(sub.out, [f"me_{f}_" for f in sub.written], sub.returns)
     return Helper(name, tuple(sub.context), tuple(values), tuple(sub.written), sub.returns), sub

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,8 @@ def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
         low.written.setdefault("velocity")
     name = f"{behavior.name}__{model.name(type)}_"
     parameters = [*low.context, *(f"me_{f}_" for f in low.loaded)]
-    head = [f"# {source.path}:{source.node.lineno}", INNER, f"def {name}({', '.join(parameters)}):"]
+    model.sources[name] = source
+    head = [f"# {Path(source.path).name}:{source.node.lineno}", INNER, f"def {name}({', '.join(parameters)}):"]
     body = finish_returns(low.out, [f"me_{f}_" for f in low.written], False)
     return Lowered(behavior, type, low, head + body)
 
@@ -366,6 +368,7 @@ def _draw_function(
         raise source.error(
             source.node, "this function returns nothing", "There is no value.", "Return one on every path."
         )
+    model.sources[name] = source
     lines = finish_returns(low.out, [], True)
     arguments = ", ".join(low.context)
     return [INNER, f"def {name}({arguments}):", *lines], arguments

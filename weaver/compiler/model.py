@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from weaver.compiler.source import FunctionSource
 from weaver.entity import VECTORS, Entity, Field, fields_of
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
@@ -68,6 +69,7 @@ class Model:
         fields: per type, its fields, position first.
         looks: name in the generated text -> search.
         functions: generated helper functions, in order: name -> lines.
+        sources: generated function -> what it was made of.
     """
 
     sim: Simulation
@@ -75,6 +77,7 @@ class Model:
     fields: list[dict[str, Field]] = field(init=False)
     looks: dict[str, Look] = field(default_factory=dict)
     functions: dict[str, list[str]] = field(default_factory=dict)
+    sources: dict[str, FunctionSource] = field(default_factory=dict)
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
 
