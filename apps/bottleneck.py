@@ -55,6 +55,7 @@ def barriers() -> np.ndarray:
 
 
 WALLS = barriers()
+walls = [((x, y), (x + dx, y + dy)) for x, y, dx, dy in WALLS.tolist()]  # for the views
 
 
 class Pedestrian(wv.Entity):

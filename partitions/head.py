@@ -77,8 +77,10 @@ def _start(cpus: int, memory: int) -> None:
             address="local", num_cpus=cpus, include_dashboard=False, object_store_memory=memory, log_to_driver=False,
             configure_logging=False,
         )  # fmt: skip
-    except Exception as error:  # of no particular type; what has started by then must not stay
+    except BaseException as error:  # of no particular type, Ctrl-C too; what has started by then must not stay
         ray.shutdown()
+        if not isinstance(error, Exception):
+            raise
         raise RuntimeFault(
             f"Ray was to be started on this machine for {cpus} CPU; it did not come up ({error}).\n"
             f"There are no workers to run on.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import types
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
@@ -472,6 +473,8 @@ class Expressions(Scope, ABC):
             return f"np.{name}({', '.join(self.values(node.args))})"
         if module == "builtins" and name in BUILTINS:
             return self.builtin(node, name)
+        if isinstance(node.func, ast.Name) and getattr(builtins, node.func.id, None) is function:
+            self.not_callable(node)  # also where a library has put a Python function in the place of a builtin
         code = self.helper_call(node)
         if code is None:
             self.not_callable(node)
