@@ -180,11 +180,12 @@ class Cluster(Runtime):
             self._requests.put(("close", 0, queue.SimpleQueue()))
             self._thread.join()
         _outcomes([actor.close.remote() for actor in self._actors], FAREWELL)
-        for actor in self._actors:
-            ray.kill(actor, no_restart=True)
+        if not self._head.started:  # the end of a Ray of our own frees all, and asking one that is dying would hang
+            for actor in self._actors:
+                ray.kill(actor, no_restart=True)
+            if self._group is not None:
+                remove_placement_group(self._group)
         self._actors = []
-        if self._group is not None:
-            remove_placement_group(self._group)
         self._head.close()
 
     # Set-up
