@@ -13,6 +13,7 @@ import mmap
 import os
 import socket
 import struct
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
@@ -174,7 +175,7 @@ class Memory:
             os.close(fd)
 
 
-class Link:
+class Link(ABC):
     """What both kinds of link share: one batch out and one batch in per exchange, in any interleaving.
 
     Attributes:
@@ -218,9 +219,9 @@ class Link:
         return sent and self._arrived
 
     @property
+    @abstractmethod
     def sending(self) -> bool:
         """Some of our batch is still here."""
-        raise NotImplementedError
 
     @property
     def receiving(self) -> bool:
@@ -245,19 +246,21 @@ class Link:
         self.received = []
         self.sock.close()
 
+    @abstractmethod
     def _post(self, epoch: int, number: int, arrays: Sequence[Array]) -> None:
-        raise NotImplementedError
+        """Make a batch ready to be sent."""
 
+    @abstractmethod
     def _send(self) -> bool:
-        raise NotImplementedError
+        """Send what can be sent now; True when all is gone."""
 
+    @abstractmethod
     def _read(self, into: memoryview) -> int:
         """Read some bytes of a header; 0 at the end of the stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _body(self, header: Header) -> NDArray[np.uint8] | None:
         """The body of a header that is complete, or None while some of it is to come."""
-        raise NotImplementedError
 
     def _receive(self) -> bool:
         while True:

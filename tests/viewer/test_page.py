@@ -1,28 +1,18 @@
 """The page in a real browser: what is drawn where, what the controls do, and whom it talks to."""
 
 import os
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
 
+from tests.viewer.browser import CHROMIUM, FLAGS, MISSING
 from tests.viewer.pretend import birds, until, world
 from viewer import colour
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium found: apt-get install chromium")
-
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-]
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
 # A bird in each quarter of the world; y is up.
 PLACES = [(100, 100), (300, 100), (300, 320), (40, 380)]
 
