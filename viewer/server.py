@@ -279,6 +279,8 @@ class Server:
                     self.refresh()
         except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
             pass  # it ended, or never was one of ours
+        except asyncio.CancelledError:
+            pass  # the hub ends; before 3.12 asyncio would report a cancelled reader as a fault
         except (FrameError, struct.error) as error:
             print(f"viewer: a worker sent what is no frame and was cut off: {error}", file=sys.stderr)
         finally:

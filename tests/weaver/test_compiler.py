@@ -317,3 +317,12 @@ def test_squared_thresholds_agree_with_the_root_everywhere_near(single: bool) ->
         np.testing.assert_array_equal(roots <= c, wide <= squared_threshold(c, "<=", single))
         np.testing.assert_array_equal(roots > c, wide > squared_threshold(c, ">", single))
         np.testing.assert_array_equal(roots >= c, wide >= squared_threshold(c, ">=", single))
+
+
+def test_a_builtin_that_a_library_replaced_is_refused_like_the_builtin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def safe_print(*args: Any, **kwargs: Any) -> None:
+        raise AssertionError("never called")
+
+    monkeypatch.setattr("builtins.print", safe_print)
+    with pytest.raises(wv.BehaviorError, match=r"print\(\.\.\.\) cannot be called in a behavior"):
+        compile(simulation(printing))

@@ -473,8 +473,6 @@ class Expressions(Scope, ABC):
             return f"np.{name}({', '.join(self.values(node.args))})"
         if module == "builtins" and name in BUILTINS:
             return self.builtin(node, name)
-        if isinstance(node.func, ast.Name) and getattr(builtins, node.func.id, None) is function:
-            self.not_callable(node)  # also where a library has put a Python function in the place of a builtin
         code = self.helper_call(node)
         if code is None:
             self.not_callable(node)
@@ -558,4 +556,6 @@ class Expressions(Scope, ABC):
         function = self.outside(node.func)
         if not isinstance(function, types.FunctionType):
             return None
+        if isinstance(node.func, ast.Name) and getattr(builtins, node.func.id, None) is function:
+            return None  # Ray puts a Python function in the place of print
         return call_helper(self, node, function)
