@@ -7,11 +7,15 @@ The words are described in docs/language.md. Importing this module loads neither
 
 from numpy import float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
-from weaver.entity import Entity
+from weaver.entity import Entity, Layer
 from weaver.errors import AppError, BehaviorError, ModelError, RunError, WeaverError
+from weaver.field import Array
+from weaver.message import Event, Link, Message
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
+from weaver.sites import Sites
 from weaver.space import Box
+from weaver.table import Table
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar
 from weaver.world import World
 
@@ -19,13 +23,20 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AppError",
+    "Array",
     "BehaviorError",
     "Box",
     "Entity",
+    "Event",
+    "Layer",
+    "Link",
+    "Message",
     "ModelError",
     "Parameter",
     "RunError",
     "Simulation",
+    "Sites",
+    "Table",
     "Vec2",
     "Vec2f",
     "Vec3",

@@ -15,9 +15,11 @@ from weaver.compiler import write
 from weaver.entity import Entity, fields_of
 from weaver.errors import BehaviorError, ModelError
 from weaver.fault import fault_error
-from weaver.simulation import Behavior, Scatter, Simulation
+from weaver.simulation import Simulation
+from weaver.sources import Scatter
 from weaver.surroundings import Draws, Fault, Me, Rows, Surroundings, held, is_kind, read, same, stored, written_by
 from weaver.translation import Translator
+from weaver.turns import Behavior
 from weaver.vector import Vec2, Vec3
 
 _NOT_RUN_YET = -1

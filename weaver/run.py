@@ -13,9 +13,10 @@ import numpy as np
 from partitions.errors import GridError, RuntimeFault, TickFault
 from partitions.program import Program
 from partitions.runtime import Runtime
-from weaver.entity import VECTORS, Entity, fields_of
+from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
+from weaver.field import VECTORS
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:

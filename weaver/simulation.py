@@ -5,65 +5,40 @@ from __future__ import annotations
 import contextvars
 import inspect
 import types
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from weaver.entity import Entity, Field, fields_of
-from weaver.errors import ModelError
+from weaver.entity import Entity, Layer, fields_of
+from weaver.errors import ModelError, WeaverError
+from weaver.message import Event, Link, Message
+from weaver.observation import Observation, check_condition, make_observation
 from weaver.parameter import Parameter
+from weaver.sources import Added, Between, Raster, Scatter, Ties, unknown_field
 from weaver.space import Box
+from weaver.table import Table
+from weaver.turns import (
+    Behavior,
+    Diffusion,
+    Meeting,
+    Turn,
+    annotated_types,
+    check_function,
+    check_turn,
+    entity_types,
+)
 
 if TYPE_CHECKING:
+    from weaver.geometry import Geometry
     from weaver.run import Run
+
+_BASES = (Entity, Layer, Message, Event, Link)
 
 Settings = Mapping[str, Any]
 settings: contextvars.ContextVar[Settings] = contextvars.ContextVar("settings", default=types.MappingProxyType({}))
 """Values that act before an app file runs: "seed" and parameters, from the command's --seed and --set."""
-
-
-@dataclass(frozen=True, eq=False)
-class Behavior:
-    """A declared behavior: a function `(me, world)` and when it runs.
-
-    Attributes:
-        name: the function's name; part of every random key.
-        function: as written.
-        types: the entity types of its first argument, in order.
-        every, at: it runs at ticks with tick % every == at.
-        reach: largest move per axis, or None for the default.
-        jumps: moves have no limit.
-    """
-
-    name: str
-    function: Callable[..., Any]
-    types: tuple[type[Entity], ...]
-    every: int
-    at: int
-    reach: float | None
-    jumps: bool
-
-
-@dataclass(frozen=True, eq=False)
-class Scatter:
-    """Entities to be drawn by the workers: `fields` maps names to constants or functions of the draw."""
-
-    type: type[Entity]
-    count: int
-    fields: dict[str, Any]
-    index: int
-
-
-@dataclass(frozen=True, eq=False)
-class Added:
-    """Entities given by arrays: field name -> array; "id" among them if the author gave ids."""
-
-    type: type[Entity]
-    count: int
-    fields: dict[str, Any]
 
 
 @dataclass(eq=False)
@@ -88,9 +63,19 @@ class Simulation:
     strict: bool = False
     name: str = ""
     parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
-    behaviors: list[Behavior] = field(default_factory=list, init=False, repr=False)
+    behaviors: list[Turn] = field(default_factory=list, init=False, repr=False)
     sources: list[Scatter | Added] = field(default_factory=list, init=False, repr=False)
     entity_types: list[type[Entity]] = field(default_factory=list, init=False, repr=False)
+    layers: list[type[Layer]] = field(default_factory=list, init=False, repr=False)
+    messages: list[type[Message]] = field(default_factory=list, init=False, repr=False)
+    links: list[type[Link]] = field(default_factory=list, init=False, repr=False)
+    rasters: list[Raster] = field(default_factory=list, init=False, repr=False)
+    ties: list[Ties] = field(default_factory=list, init=False, repr=False)
+    tables: dict[str, Table] = field(default_factory=dict, init=False, repr=False)
+    obstacles: Geometry | None = field(default=None, init=False, repr=False)
+    observations: list[Observation] = field(default_factory=list, init=False, repr=False)
+    conditions: list[str] = field(default_factory=list, init=False, repr=False)
+    betweens: list[Between] = field(default_factory=list, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.box, Box):
@@ -186,78 +171,149 @@ class Simulation:
         return declare if function is None else declare(function)
 
     def _declared(self, fn: Callable[..., Any], every: int, at: int, reach: float | None, jumps: bool) -> Behavior:
-        if not isinstance(fn, types.FunctionType) or inspect.iscoroutinefunction(fn):
-            raise ModelError(
-                f"{fn!r:.80} was declared as a behavior; a behavior is a function written with def.\n"
-                f"It is compiled from its source, which methods, partial and async functions do not have alone.\n"
-                f"Write def act(me: Bird, world: wv.World): ... outside of a class."
-            )
-        name = fn.__name__
-        if any(b.name == name for b in self.behaviors):
-            raise ModelError(
-                f"behavior {name!r} was declared twice.\n"
-                f"Random numbers are keyed by a behavior's name, so two of one name would draw the same.\n"
-                f"Rename one of them."
-            )
-        if not (isinstance(every, int) and every >= 1 and isinstance(at, int) and 0 <= at < every):
-            raise ModelError(
-                f"behavior {name!r} was declared with every={every!r}, at={at!r}; "
-                f"allowed is every >= 1 and 0 <= at < every.\n"
-                f"It would never run.\n"
-                f"Write every=10, at=0."
-            )
-        if reach is not None and not (isinstance(reach, (int, float)) and 0 < float(reach) < float("inf")):
-            raise ModelError(
-                f"behavior {name!r} was declared with reach={reach!r}; a reach is a positive length.\n"
-                f"The exchange must know how far an entity can go.\n"
-                f"Write reach=2.0, or jumps=True for moves without limit."
-            )
-        arguments = inspect.signature(fn).parameters.values()
-        names = [a.name for a in arguments]
-        if len(names) != 2 or any(a.kind not in (a.POSITIONAL_ONLY, a.POSITIONAL_OR_KEYWORD) for a in arguments):
-            raise ModelError(
-                f"behavior {name!r} takes {len(names)} arguments; it takes two by position, the entity and the world.\n"
-                f"Weaver would not know what to pass.\n"
-                f"Write def {name}(me: Bird, world: wv.World)."
-            )
-        kinds = self._types_of(fn, names[0])
+        name = check_function(fn, "behavior", 2, "def act(me: Bird, world: wv.World)")
+        check_turn("behavior", name, [b.name for b in self.behaviors], every, at, reach)
+        first = next(iter(inspect.signature(fn).parameters))
+        kinds = entity_types(annotated_types(fn, first))
+        if not kinds or len({issubclass(k, Layer) for k in kinds}) > 1:
+            raise _no_type("behavior", fn, first, f"{name}({first}: Bird, world: wv.World)")
         for kind in kinds:
             self._register(kind)
         return Behavior(name, fn, kinds, every, at, None if reach is None else float(reach), jumps)
 
-    def _types_of(self, fn: Callable[..., Any], argument: str) -> tuple[type[Entity], ...]:
-        annotation = fn.__annotations__.get(argument)
-        while isinstance(
-            annotation, str
-        ):  # twice, where a quoted one stands under `from __future__ import annotations`
-            annotation = evaluate(annotation, fn)
-        kinds = entity_types(annotation)
-        if not kinds:
-            raise ModelError(
-                f"behavior {fn.__name__!r} has no entity type on its first argument {argument!r} "
-                f"(it is {annotation!r}).\n"
-                f"Weaver would not know whose behavior it is.\n"
-                f"Write def {fn.__name__}({argument}: Bird, world: wv.World), Bird being a subclass of wv.Entity."
-            )
-        return kinds
+    def meeting(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        radius: Any = None,
+        when: Callable[..., Any] | None = None,
+        by: Callable[..., Any] | None = None,
+        rounds: int = 1,
+        every: int = 1,
+        at: int = 0,
+        reach: float | None = None,
+    ) -> Any:
+        """Declare a meeting `(a: Wolf, b: Sheep, world: World)`: exclusive pairs, in turn with the behaviors.
 
-    def _register(self, kind: type[Entity]) -> None:
-        if not (isinstance(kind, type) and issubclass(kind, Entity)):
+        Candidates are pairs within `radius` in the state at its start for which `when(a, b)` holds. In each round every
+        free entity takes its best candidate (least `by(a, b)`, then a hash of seed, tick, name, a and b), and mutual
+        choices meet; an entity meets at most once. Within one type, a is the one of smaller id. The body may read,
+        write and remove both; births, messages, deposits and events count once, for a. With a layer as the second, b is
+        the cell that holds a's position, and at most one a meets it.
+
+        Args:
+            function: the meeting, when used as a bare decorator (with a layer).
+            radius: a number, or a parameter with `high`; not given with a layer.
+            when: which pairs may meet.
+            by: which are better.
+            rounds: how often those still free choose again, from 1 on.
+            every: run at ticks with tick % every == at.
+            at: see `every`.
+            reach: largest move, spawn or deposit in the body; by default the radius.
+
+        Raises:
+            ModelError: an option is out of range, an argument has no type, or the name is taken.
+        """
+
+        def declare(fn: Callable[..., Any]) -> Callable[..., Any]:
+            example = "def eat(wolf: Wolf, sheep: Sheep, world: wv.World)"
+            name = check_function(fn, "meeting", 3, example)
+            check_turn("meeting", name, [b.name for b in self.behaviors], every, at, reach)
+            names = list(inspect.signature(fn).parameters)[:2]
+            kinds = [entity_types(annotated_types(fn, argument)) for argument in names]
+            for argument, found in zip(names, kinds, strict=True):
+                if len(found) != 1 or (argument == names[0] and issubclass(found[0], Layer)):
+                    raise _no_type("meeting", fn, argument, example.removeprefix("def "))
+            (first,), (second,) = kinds
+            if (radius is None) != issubclass(second, Layer) or not (isinstance(rounds, int) and rounds >= 1):
+                raise ModelError(
+                    f"meeting {name!r} was declared with radius={radius!r}, rounds={rounds!r}; two entities need a "
+                    f"radius, an entity and the cell that it stands on none, and rounds are counted from 1.\n"
+                    f"Weaver would not know who can meet.\n"
+                    f"Write @sim.meeting(radius=1.0), or @sim.meeting for a layer."
+                )
+            for kind in (first, second):
+                self._register(kind)
+            limit = None if reach is None else float(reach)
+            self.behaviors.append(Meeting(name, fn, first, second, radius, when, by, rounds, every, at, limit))
+            return fn
+
+        return declare if function is None else declare(function)
+
+    def diffuse(
+        self, layer: type[Layer], field: str, rate: Any, *, decay: Any = 0.0, every: int = 1, at: int = 0
+    ) -> None:
+        """Let a field of a layer spread, in turn with the behaviors.
+
+        One explicit step of the five-point (in 3-D seven-point) scheme: f += rate * dt / resolution^2 * (sum over the
+        neighbours of (their f - f)), then f *= exp(-decay * dt). Nothing flows over an edge that is not periodic.
+
+        Args:
+            layer: the layer.
+            field: a float field.
+            rate: D, length^2 per unit of time; a number, or a parameter with `high`.
+            decay: k, per unit of time; a number or a parameter.
+            every: run at ticks with tick % every == at; the step stays dt.
+            at: see `every`.
+
+        Raises:
+            ModelError: the field is no float, or the step is unstable; names the largest dt.
+        """
+        self._register(layer)
+        name = f"diffuse.{getattr(layer, '__name__', layer)}.{field}"
+        check_turn("diffusion", name, [b.name for b in self.behaviors], every, at, None)
+        found = layer.__fields__.get(field) if isinstance(layer, type) and issubclass(layer, Layer) else None
+        if found is None or found.kind != "float" or found.length:
             raise ModelError(
-                f"{kind!r} was given where an entity type is expected; that is a subclass of wv.Entity.\n"
+                f"sim.diffuse({getattr(layer, '__name__', layer)}, {field!r}) was asked for; it takes a layer and one "
+                f"of its float fields.\n"
+                f"There is nothing that could spread.\n"
+                f"Declare class Scent(wv.Layer, resolution=1.0): {field}: float."
+            )
+        high = rate.high if isinstance(rate, Parameter) else rate
+        limit = layer.__resolution__**2 / (2 * self.box.dim)
+        if high is None or not 0 <= float(high) * self.dt <= limit * (1 + 1e-12):
+            worst = "a parameter without `high`" if high is None else f"{float(high):g}"
+            largest = f"{limit / float(high):g}" if high else f"{limit:g} / high"
+            raise ModelError(
+                f"sim.diffuse({layer.__name__}, {field!r}, rate={worst}) was asked for with dt={self.dt:g} and a "
+                f"resolution of {layer.__resolution__:g}; the explicit scheme needs 0 <= rate * dt <= resolution^2 / "
+                f"{2 * self.box.dim} = {limit:g}.\n"
+                f"It is unstable beyond: the field would oscillate and grow without bound.\n"
+                f"Use dt={largest} at most, a lower rate, or a coarser resolution."
+            )
+        self.behaviors.append(Diffusion(name, layer, field, rate, decay, every, at))
+
+    def _register(self, kind: Any) -> None:
+        if not (isinstance(kind, type) and issubclass(kind, (Entity, Layer, Message, Link)) and kind not in _BASES):
+            raise ModelError(
+                f"{kind!r} was given where an entity type or layer is expected; that is a subclass of wv.Entity or "
+                f"wv.Layer.\n"
                 f"It would have no fields to fill.\n"
                 f"Declare class Bird(wv.Entity): ... and pass Bird."
             )
-        if kind in self.entity_types:
+        kinds: list[Any] = self._list_of(kind)
+        if kind in kinds:
             return
-        if any(k.__name__ == kind.__name__ for k in self.entity_types):
+        if any(k.__name__ == kind.__name__ for k in [*self.kinds, *self.messages, *self.links]):
             raise ModelError(
-                f"two entity types are called {kind.__name__}.\n"
+                f"two types are called {kind.__name__}.\n"
                 f"Columns, random keys and views go by the name.\n"
                 f"Rename one of the classes."
             )
         fields_of(kind, self.box.dim)
-        self.entity_types.append(kind)
+        kinds.append(kind)
+
+    def _list_of(self, kind: type) -> list[Any]:
+        for base, kinds in ((Entity, self.entity_types), (Layer, self.layers), (Link, self.links)):
+            if issubclass(kind, base):
+                return kinds
+        return self.messages
+
+    @property
+    def kinds(self) -> list[type[Entity] | type[Layer]]:
+        """Everything that has columns, as numbered in a program: the entity types, then the layers."""
+        return [*self.entity_types, *self.layers]
 
     def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> None:
         """Add entities from arrays, a pandas DataFrame, an Arrow table, or the path of a CSV or Parquet file.
@@ -313,6 +369,145 @@ class Simulation:
                 )
         self.sources.append(Scatter(kind, int(count), given, len(self.sources)))
 
+    def layer(self, layer: type[Layer], /, **fields: Any) -> None:
+        """Give a layer its initial values; fields that are not named have their defaults.
+
+        Args:
+            layer: the layer.
+            fields: a constant; an array in the layer's shape, [y, x] or [z, y, x] with row 0 at low y; the path of a
+                PNG, whose top row is at high y (grey, or the mean of the colours: 0 to 1 in a float field, 0 to 255 in
+                an int field, above the half in a bool field); or a function of the cell, such as
+                `lambda cell: cell.position.x` or `lambda cell: cell.random() < 0.5`.
+
+        Raises:
+            ModelError: a field is unknown, an array has another shape, or a picture cannot be read.
+        """
+        self._register(layer)
+        known = fields_of(layer, self.box.dim)
+        for name in fields:
+            if name not in known:
+                raise unknown_field(layer, name, known)
+        from weaver.rasters import read_rasters
+
+        self.rasters.append(Raster(layer, read_rasters(layer, self.box, fields)))
+
+    def link(self, link: type[Link], a: Any, b: Any, /, **fields: Any) -> None:
+        """Tie entities together, whatever the distance.
+
+        Args:
+            link: the type of link.
+            a: (n,) ids.
+            b: (n,) ids; no entity is tied to itself.
+            fields: (n,) or (n, components) values by name, or one value for all.
+
+        Raises:
+            ModelError: lengths differ, an id is no id, or a field is unknown.
+        """
+        self._register(link)
+        from weaver.tables import read_links
+
+        self.ties.append(read_links(link, a, b, fields))
+
+    def table(self, name: str, columns: Any) -> Table:
+        """Large read-only arrays for behaviors: `roads = sim.table("roads", {"speed": speeds})`, `roads.speed[k]`.
+
+        Args:
+            name: a Python identifier, once per simulation.
+            columns: a dict of arrays (n,), a pandas DataFrame or an Arrow table.
+
+        Raises:
+            ModelError: a column is no array of numbers, lengths differ, or the name is taken.
+        """
+        if name in self.tables:
+            raise ModelError(
+                f"table {name!r} was declared twice.\nBehaviors could not tell which is meant.\nChoose another name."
+            )
+        self.tables[name] = Table(name, columns)
+        return self.tables[name]
+
+    def geometry(
+        self, *, segments: Any = (), polygons: Any = (), discs: Any = (), triangles: Any = (), mesh: Any = None
+    ) -> None:
+        """Static obstacles, for `world.wall` and `world.clear`; several calls add up. The views draw them.
+
+        Args:
+            segments: (n, 2, 2) two ends each, in a 2-D world.
+            polygons: a list of (m, 2) corners, each closed, in a 2-D world.
+            discs: (n, 3) centre and radius, in a 2-D world.
+            triangles: (n, 3, 3) corners, in a 3-D world.
+            mesh: path of an OBJ, GLB or STL file, whose triangles are taken, in a 3-D world.
+
+        Raises:
+            ModelError: a shape does not fit the world, or a mesh cannot be read.
+        """
+        from weaver.geometry import read_geometry
+
+        self.obstacles = read_geometry(self.box, self.obstacles, segments, polygons, discs, triangles, mesh)
+
+    def observe(
+        self,
+        name: str,
+        kind: Any,
+        what: Any = None,
+        how: str | None = None,
+        *,
+        every: int = 1,
+        where: Callable[..., Any] | None = None,
+        bins: tuple[float, float, int] | None = None,
+    ) -> None:
+        """Sample a number about all entities of a type, or all cells of a layer: `run.observations()`.
+
+        Sums are exact: they do not depend on an order, so not on partitions. A mean is the exact sum divided once.
+
+        Args:
+            name: a Python identifier, once per simulation.
+            kind: entity type or layer.
+            what: a field's name ("energy", "velocity", "velocity.x"), or a function of one entity; not for a count.
+            how: "sum", "mean", "min", "max", "count", "var" or "histogram"; of vectors "sum" and "mean".
+            every: sample when the number of ticks done is a multiple of it; the initial state is sampled always.
+            where: a function of one entity: whether it counts.
+            bins: of a histogram: (low, high, number).
+
+        Raises:
+            ModelError: an argument is out of range.
+        """
+        self._register(kind)
+        taken = [*self.parameters, *(o.name for o in self.observations)]
+        self.observations.append(make_observation(name, kind, what, how, every, where, bins, taken))
+
+    def until(self, condition: str) -> None:
+        """End a run once a condition on observations holds: `sim.until("burning == 0")`, looked at after each tick.
+
+        Raises:
+            ModelError: it cannot be parsed, or names something else than observations, `tick` and `time`.
+        """
+        self.conditions.append(check_condition(condition, [o.name for o in self.observations]))
+
+    def between(self, function: Callable[..., Any] | None = None, *, every: int = 1) -> Any:
+        """Declare Python that runs on the driver between ticks, with the run as its argument.
+
+        It is called when `run.tick % every == 0`, before that tick. It may ask the run (`entities`, `events`,
+        `observations` give Arrow tables) and command it (`set`, `add`, `update`, `remove`, `send`).
+        """
+        if not (isinstance(every, int) and every >= 1):
+            raise ModelError(
+                f"between(every={every!r}) was asked for; allowed is a whole number from 1 on.\n"
+                f"It would never be called.\n"
+                f"Write @sim.between(every=10)."
+            )
+
+        def declare(fn: Callable[..., Any]) -> Callable[..., Any]:
+            self.betweens.append(Between(fn, every))
+            return fn
+
+        return declare if function is None else declare(function)
+
+    def check(self) -> list[WeaverError]:
+        """All that can be said against the model before it runs, every fault at once; an empty list if nothing can."""
+        from weaver.check import check
+
+        return check(self)
+
     def start(
         self,
         *,
@@ -348,40 +543,10 @@ class Simulation:
         return f"<Simulation {self.name}: {self.box!r:.60} {kinds}, {len(self.behaviors)} behaviors>"
 
 
-def evaluate(annotation: str, fn: Callable[..., Any]) -> Any:
-    """Evaluate a string annotation in the scope of its function; None if a name is missing."""
-    cells = inspect.getclosurevars(fn).nonlocals if fn.__closure__ else {}
-    try:
-        return eval(annotation, fn.__globals__, dict(cells))
-    except NameError:
-        pass
-    frame = inspect.currentframe()
-    while frame is not None:  # types defined beside the behavior inside a function are not in its closure
-        try:
-            return eval(annotation, fn.__globals__, frame.f_locals)
-        except NameError:
-            frame = frame.f_back
-    return None
-
-
-def entity_types(annotation: Any) -> tuple[type[Entity], ...]:
-    """Wolf -> (Wolf,); Wolf | Sheep -> (Wolf, Sheep); anything else -> ()."""
-    if isinstance(annotation, type) and issubclass(annotation, Entity):
-        return (annotation,)
-    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
-        kinds = typing.get_args(annotation)
-        if all(isinstance(k, type) and issubclass(k, Entity) for k in kinds):
-            return tuple(kinds)
-    return ()
-
-
-def unknown_field(kind: type[Entity], name: str, known: Mapping[str, Field]) -> ModelError:
-    """The error for a field that a type does not have."""
-    import difflib
-
-    close = difflib.get_close_matches(name, known, 1)
+def _no_type(what: str, fn: Callable[..., Any], argument: str, example: str) -> ModelError:
     return ModelError(
-        f"{kind.__name__} has no field {name!r}; it has {', '.join(known)}.\n"
-        f"The values would have nowhere to go.\n"
-        f"{f'Write {close[0]!r}' if close else f'Declare `{name}: float` in class {kind.__name__}'}."
+        f"{what} {fn.__name__!r} has no type that it can use on its argument {argument!r} "
+        f"(it is {fn.__annotations__.get(argument)!r}).\n"
+        f"Weaver would not know whose {what} it is.\n"
+        f"Write def {example}, with subclasses of wv.Entity."
     )

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from partitions.grid import Cells, Grid
 from weaver import random, settle
 from weaver.arithmetic import to_bool, to_int
-from weaver.entity import VECTORS, Entity, Field
+from weaver.entity import Entity
 from weaver.errors import BehaviorError
-from weaver.simulation import entity_types
+from weaver.field import VECTORS, Field
+from weaver.turns import entity_types
 from weaver.vector import Vec2, Vec3
 
 _WIDE = {"bool": "|b1", "int": "<i8", "float": "<f8"}

@@ -16,9 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weaver.entity import VECTORS, Entity, Field, fields_of
+from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError
-from weaver.simulation import unknown_field
+from weaver.field import VECTORS, Field
+from weaver.sources import unknown_field
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 ID_LIMIT = 1 << 62

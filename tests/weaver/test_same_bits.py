@@ -89,7 +89,7 @@ def test_bundled_apps_do_not_depend_on_partitions(name: str) -> None:
 
 def smaller(sim: wv.Simulation) -> wv.Simulation:
     """The same simulation with 4,000 birds in a corner of the box and all over it."""
-    from weaver.simulation import Scatter
+    from weaver.sources import Scatter
 
     source = sim.sources[0]
     assert isinstance(source, Scatter)

@@ -20,8 +20,10 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
 from weaver.errors import ModelError
-from weaver.simulation import Added, Behavior, Scatter, Simulation
+from weaver.simulation import Simulation
+from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
+from weaver.turns import Behavior
 
 SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
 """Modules of ours that generated ones compile in."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from weaver.entity import VECTORS
+from weaver.field import VECTORS
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 LARGEST_ARRAY = 4096

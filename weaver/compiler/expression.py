@@ -15,13 +15,13 @@ from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import call_helper
-from weaver.compiler.model import Ref
-from weaver.compiler.scope import SEARCHES, Scope, fold
+from weaver.compiler.model import MAYBE, Ref
+from weaver.compiler.scope import DRAWS, Scope, fold
 from weaver.compiler.search import Search
 from weaver.compiler.source import UNBOUND
 from weaver.compiler.thresholds import squared_threshold
 from weaver.compiler.words import world_call
-from weaver.entity import VECTORS
+from weaver.field import VECTORS
 from weaver.parameter import Parameter
 from weaver.vector import polar
 
@@ -76,7 +76,7 @@ class Expressions(Scope, ABC):
         """Whether an expression needs statements before it: searches and helpers that write `me`."""
         for n in ast.walk(node):
             if isinstance(n, ast.Call):
-                if self.world_word(n) in SEARCHES or (isinstance(n.func, ast.Name) and self.writes_me(n)):
+                if self.world_word(n) not in (None, *DRAWS) or (isinstance(n.func, ast.Name) and self.writes_me(n)):
                     return True
             if isinstance(n, ast.GeneratorExp):
                 return True
@@ -111,7 +111,7 @@ class Expressions(Scope, ABC):
         ref = self.reference(node)
         if ref is not None:
             return "True" if ref.loop else f"({ref.row} >= 0)"
-        if self.world_word(node) in ("nearest", "pick"):
+        if self.world_word(node) in MAYBE:
             return f"({Search(self, node).one().row} >= 0)"
         return self.value(node)
 
@@ -259,7 +259,7 @@ class Expressions(Scope, ABC):
         if value is not UNBOUND:
             return self.captured(node, value)
         word = self.world_word(node.value)
-        if word in ("nearest", "pick"):
+        if word in MAYBE:
             self.fail(
                 node,
                 f"a field of world.{word}(...) is read at once",
@@ -383,7 +383,7 @@ class Expressions(Scope, ABC):
         a = self.reference(left)
         if isinstance(right, ast.Constant) and right.value is None:
             if a is None:
-                if self.world_word(left) in ("nearest", "pick"):
+                if self.world_word(left) in MAYBE:
                     return f"(not {self.test(left)})" if yes else self.test(left)
                 return None
             known = "False" if a.loop else f"({a.row} < 0)"

@@ -16,10 +16,11 @@ from weaver.compiler.lower import Lowering
 from weaver.compiler.model import Model, column_name, convert
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
-from weaver.entity import Field
 from weaver.errors import ModelError
+from weaver.field import Field
 from weaver.random import DRAWS, key
-from weaver.simulation import Behavior, Scatter
+from weaver.sources import Scatter
+from weaver.turns import Behavior
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 TYPES = {

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from weaver.compiler.expression import Expressions
-from weaver.compiler.model import convert
+from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
+
+LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {"near": lambda low, node: Search(low, node.iter).loop(node)}
+"""Words that are looped over: each emits the whole loop."""
+EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {}
+"""Words that are called for what they do: each emits it."""
 
 
 class Lowering(Expressions):
@@ -98,6 +103,9 @@ class Lowering(Expressions):
             word = self.world_word(node)
             if word in DRAWS:
                 self.emit(self.value(node))
+                return
+            if word in EFFECTS:
+                EFFECTS[word](self, node)
                 return
             if word is None and self.helper_call(node) is not None:
                 return
@@ -285,13 +293,14 @@ class Lowering(Expressions):
 
     def for_loop(self, node: ast.For) -> None:
         """`for` over neighbours, a range, or constants."""
-        if self.world_word(node.iter) == "near":
-            Search(self, node.iter).loop(node)
+        word = self.world_word(node.iter)
+        if word in LOOPS:
+            LOOPS[word](self, node)
             return
-        if self.world_word(node.iter) in ("nearest", "pick", "count"):
+        if word is not None:
             self.fail(
                 node.iter,
-                f"world.{self.world_word(node.iter)} is one value, not something to loop over",
+                f"world.{word} is one value, not something to loop over",
                 "A loop needs many.",
                 "Loop over world.near(...).",
             )
@@ -319,7 +328,7 @@ class Lowering(Expressions):
             return
         if isinstance(node, ast.Constant):  # None, or find_references had refused it
             row, tag = "-1", "0"
-        elif self.world_word(node) in ("nearest", "pick"):
+        elif self.world_word(node) in MAYBE:
             found = Search(self, node).one()
             row, tag = found.row, found.tag or str(found.types[0])
         else:

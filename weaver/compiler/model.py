@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from weaver.compiler.source import FunctionSource
-from weaver.entity import VECTORS, Entity, Field, fields_of
+from weaver.discovery import discover
+from weaver.entity import Entity, Layer, fields_of
+from weaver.field import VECTORS, Field
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
 
 AXES = "xyz"
+MAYBE = ("nearest", "pick")
+"""Words of the world whose value is an entity or None."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +77,7 @@ class Model:
     """
 
     sim: Simulation
-    kinds: list[type[Entity]] = field(init=False)
+    kinds: list[type[Entity] | type[Layer]] = field(init=False)
     fields: list[dict[str, Field]] = field(init=False)
     looks: dict[str, Look] = field(default_factory=dict)
     functions: dict[str, list[str]] = field(default_factory=dict)
@@ -82,7 +86,8 @@ class Model:
     active: list[Callable[..., Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.kinds = list(self.sim.entity_types)
+        discover(self.sim)
+        self.kinds = self.sim.kinds
         self.fields = [fields_of(k, self.dim) for k in self.kinds]
         parameters = list(self.sim.parameters.values())
         self.reals = [p for p in parameters if not p.integer]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from weaver.compiler.model import Ref
+from weaver.compiler.model import MAYBE, Ref
 
 if TYPE_CHECKING:
     from weaver.compiler.scope import Scope
@@ -36,7 +36,7 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         """Type indices; empty for None; None for a value that is no entity."""
         if isinstance(value, ast.Constant) and value.value is None:
             return set()
-        if lowering.world_word(value) in ("nearest", "pick"):
+        if lowering.world_word(value) in MAYBE:
             return set(_searched(lowering, value))
         if isinstance(value, ast.Name):
             if value.id in loops:

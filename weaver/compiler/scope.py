@@ -21,14 +21,12 @@ from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
 from weaver.parameter import Parameter
-from weaver.simulation import entity_types
+from weaver.turns import entity_types
+from weaver.world import World
 
 DRAWS = ("random", "uniform", "normal", "exponential", "integer", "choice", "unit2", "unit3")
 SEARCHES = ("near", "nearest", "count", "pick")
-LATER = (
-    "spawn", "remove", "become", "send", "inbox", "emit", "observed", "around", "beside", "at", "gradient",
-    "deposit", "free", "free_sites", "neighbors", "jump_to_free", "moved", "links", "wall", "clear",
-)  # fmt: skip
+"""Words that look for entities around `me`."""
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
@@ -259,12 +257,13 @@ class Scope:
     def no_word(self, node: ast.expr) -> NoReturn:
         """The error for a word that `world` does not have."""
         word = node.attr if isinstance(node, ast.Attribute) else ast.unparse(node)
-        known = ("dt", "tick", "time", "size", *SEARCHES, "offset", "wrap", *DRAWS)
+        known = [*World.__annotations__, *(w for w in dir(World) if not w.startswith("_"))]
+        close = difflib.get_close_matches(word, known, 1)
         self.fail(
             node,
-            f"world.{word} {'is not in this version' if word in LATER else 'does not exist'}",
+            f"world.{word} {'cannot be used here' if word in known else 'does not exist'}",
             f"The world has {', '.join(known)}.",
-            "Use one of these.",
+            f"Write world.{close[0]}." if close and close[0] != word else "Use one of these.",
         )
 
     def kinds_of(self, node: ast.expr) -> tuple[type[Entity], ...]:

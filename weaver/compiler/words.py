@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weaver.compiler.model import MAYBE
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
 
@@ -45,17 +47,15 @@ def world_call(low: Expressions, node: ast.Call, word: str) -> str:
         )
     if word == "count":
         return Search(low, node).count()
-    if word in ("nearest", "pick"):
+    if word in MAYBE:
         low.fail(
             node,
             f"world.{word}(...) is used within an expression",
             "It may be None, which has no fields.",
             f"Assign it first: best = world.{word}(...), then `if best:`.",
         )
-    if word == "offset":
-        return _offset(low, node)
-    if word == "wrap":
-        return _wrap(low, node)
+    if word in VALUES:
+        return VALUES[word](low, node)
     if word in DRAWS:
         return _draw(low, node, word)
     low.no_word(node.func)
@@ -132,3 +132,7 @@ def _wrap(low: Expressions, node: ast.Call) -> str:
         inside = f"wrapped({p}.{axis}, low_{axis}_, high_{axis}_, length_{axis}_)"
         parts.append(inside if boundary == "periodic" else f"{p}.{axis}")
     return f"Vec{low.model.dim}({', '.join(parts)})"
+
+
+VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {"offset": _offset, "wrap": _wrap}
+"""Words that are values: each returns their text."""
