@@ -99,6 +99,8 @@ class Tick:
         return lambda: kernel(a, b, tick, status, values, self.reals, self.integers, *arrays)
 
     def _array(self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array]) -> Array:
+        if argument.kind == "static":
+            return self._program.statics[argument.name]
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

@@ -168,7 +168,9 @@ def write(sim: Simulation) -> Written:
     integers = np.array([p.value for p in parameters if p.integer], np.int64)
     names += [s.name for s in scatters]
     cpu = cpu_target()
-    identity = _identity(sim, text, types, made.grid, cpu)
+    used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    statics = {name: model.statics[name] for name in used}
+    identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
         types=types,
         phases=tuple(phases),
@@ -180,6 +182,7 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        statics=statics,
     )
     return Written(made, text, program)
 
@@ -304,7 +307,10 @@ def _head(made: Plan) -> list[str]:
     return lines
 
 
-def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str]) -> str:
+def _identity(
+    sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str],
+    statics: Mapping[str, np.ndarray[Any, Any]],
+) -> str:  # fmt: skip
     import llvmlite
     import numba
 
@@ -313,6 +319,7 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
+    parts += [(name, a.dtype.str, hashlib.sha256(a).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -226,6 +226,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
+    known.update({name: Argument("static", 0, name) for name in model.statics})
     return known
 
 
@@ -264,7 +265,8 @@ def _settle(model: Model, type: int, reach: float, lowered: Lowered, mortal: boo
 def _signature(model: Model, arrays: dict[str, Argument]) -> str:
     types = ["uint64", "uint64", "int64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]"]
     for argument in arrays.values():
-        types.append(f"{_element(model, argument)}[::1]")
+        element = _element(model, argument)
+        types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
     return f"void({', '.join(types)})"
 
 
@@ -272,6 +274,8 @@ def _element(model: Model, argument: Argument) -> str:
     if argument.kind in ("column", "out"):
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
+    if argument.kind == "static":
+        return TYPES[model.statics[argument.name].dtype.str]
     return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
 
 

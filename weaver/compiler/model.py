@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from numpy.typing import NDArray
+
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
@@ -74,6 +76,7 @@ class Model:
         looks: name in the generated text -> search.
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
+        statics: name in the generated text -> array that never changes, for whoever needs it.
     """
 
     sim: Simulation
@@ -84,6 +87,7 @@ class Model:
     sources: dict[str, FunctionSource] = field(default_factory=dict)
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
+    statics: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         discover(self.sim)
