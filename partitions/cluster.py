@@ -215,8 +215,9 @@ class Cluster(Runtime):
         alone = len({place.node for place in self._places}) == 1
         hosts = ["127.0.0.1" if alone else place.host for place in self._places]
         endpoints = self._all([actor.open.remote(host) for actor, host in zip(self._actors, hosts, strict=True)])
-        # The entities and static arrays go once into each node's object store, from where each worker copies its share. Arrays that come
-        # that way are read-only, and kernels are compiled for writable ones, so the small rest goes as bytes.
+        # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
+        # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
+        # rest goes as bytes.
         sources, statics = ray.put(self.program.sources), ray.put(dict(self.program.statics))
         rest = ray.cloudpickle.dumps(replace(self.program, sources=(), statics={}))
         secret = secrets.token_bytes(32)

@@ -20,12 +20,13 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
 from weaver.errors import ModelError
+from weaver.obstacles import NAMES, Obstacles
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
 from weaver.turns import Behavior
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
+SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py")
 """Modules of ours that generated ones compile in."""
 SETTLE = (
     "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "move8", "nearest_image",
@@ -71,6 +72,8 @@ def plan(sim: Simulation) -> Plan:
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
     _check_radii(sim, model, behaviors, space)
+    if sim.obstacles is not None:
+        model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
     counts = [0] * len(model.kinds)
     for source in sim.sources:
         counts[model.kinds.index(source.type)] += source.count
@@ -255,6 +258,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
         "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
@@ -319,7 +323,7 @@ def _identity(
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
-    parts += [(name, a.dtype.str, hashlib.sha256(a).hexdigest()) for name, a in statics.items()]
+    parts += [(name, a.dtype.str, hashlib.sha256(a.data).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
