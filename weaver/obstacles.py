@@ -155,14 +155,16 @@ def _touches(
         normal = np.cross(b - a, corners[which, 2] - a)
         length = np.linalg.norm(normal, axis=1)
         near = np.abs(((centre - a) * normal).sum(axis=1)) <= reach * length * (1 + 1e-9)
-        return endless | near
+        near |= endless
+        return near
     along = b - a
     length2 = (along**2).sum(axis=1)
     share = np.clip(((centre - a) * along).sum(axis=1) / np.where(length2 > 0, length2, 1), 0, 1)
     far = np.linalg.norm(a + share[:, None] * along - centre, axis=1)
     radii = np.concatenate([np.zeros(len(geometry.segments)), geometry.discs[:, 2]])[which]
     near = np.abs(far - radii) <= reach
-    return endless | near
+    near |= endless
+    return near
 
 
 __all__ = ["NAMES", "Obstacles"]
