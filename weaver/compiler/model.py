@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
@@ -15,6 +15,9 @@ from weaver.field import VECTORS, Field
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
+
+if TYPE_CHECKING:
+    from weaver.compiler.births import Become
 
 AXES = "xyz"
 MAYBE = ("nearest", "pick")
@@ -77,6 +80,7 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         statics: name in the generated text -> array that never changes, for whoever needs it.
+        becomes: every call of `become`.
     """
 
     sim: Simulation
@@ -88,6 +92,7 @@ class Model:
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
     statics: dict[str, NDArray[Any]] = field(default_factory=dict)
+    becomes: list[Become] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         discover(self.sim)
