@@ -16,7 +16,6 @@ from partitions.runtime import Runtime
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
-from weaver.field import VECTORS
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -461,11 +460,11 @@ class Run:
         arrays = {"id": pa.array(ids)}
         for field in fields_of(kind, self.simulation.box.dim).values():
             parts = [columns[names.index(name)] for name in field.columns]
-            if field.vector is None:
+            if field.vector is None and not field.length:
                 arrays[field.name] = pa.array(parts[0])
             else:
                 flat = pa.array(np.stack(parts, axis=1).ravel())
-                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, VECTORS[field.vector][0])
+                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, len(parts))
         return pa.table(arrays)
 
     def _alive(self, asked: str) -> None:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError
-from weaver.field import VECTORS, Field
+from weaver.field import Field
 from weaver.sources import unknown_field
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
@@ -133,7 +133,7 @@ class _Components:
 
 def _repeated(field: Field, count: int) -> NDArray[Any]:
     """The default of a field, `count` times."""
-    if field.vector is None:
+    if len(field.columns) == 1 and not field.length:
         return np.full(count, field.default, field.dtype)
     return np.tile(np.array(list(field.default), field.dtype), (count, 1))
 
@@ -169,30 +169,31 @@ def _matched(
 
 
 def _component(known: Mapping[str, Field], name: str) -> tuple[str | None, str]:
-    """'velocity_x' -> ('velocity', 'x'), 'x' -> ('position', 'x'); (None, '') if no vector has such a component."""
-    owner, axis = ("position", name) if len(name) == 1 else (name[:-2], name[-1])
-    if len(name) > 1 and name[-2] not in "_.":
-        return None, ""
+    """'velocity_x' -> ('velocity', 'x'), 'x' -> ('position', 'x'), 'f_3' -> ('f', '3'); (None, '') if none has it."""
+    cut = max(name.rfind("_"), name.rfind("."))
+    owner, axis = ("position", name) if len(name) == 1 else (name[: max(cut, 0)], name[cut + 1 :])
     field = known.get(owner)
-    if field is None or field.vector is None or f"{owner}.{axis}" not in field.columns:
+    if field is None or f"{owner}.{axis}" not in field.columns:
         return None, ""
     return owner, axis
 
 
 def _column(field: Field, source: Source, values: Any, name: str) -> tuple[NDArray[Any], bool]:
     """One field's column in its storage type, and whether it is a single value that holds for all."""
-    if field.vector is None:
+    if field.vector is None and not field.length:
         cells = _cells(values, source, name)
         if cells.ndim > 1:
             raise _wrong_shape(field, source, name, cells)
         return _stored(field, np.atleast_1d(cells), source, name).reshape(cells.shape), cells.ndim == 0
-    size = VECTORS[field.vector][0]
+    size = len(field.columns)
     if isinstance(values, _Components):
         parts = [_column(_scalar(field), c.source, c.values, c.name)[0] for c in values.columns]
         if len({part.shape for part in parts if part.ndim}) > 1:
             raise _wrong_shape(field, source, name, parts[0])
         return np.stack(np.broadcast_arrays(*parts), axis=-1), all(part.ndim == 0 for part in parts)
     cells = _cells(values, source, name)
+    if field.length and cells.ndim == 0:
+        cells = np.repeat(cells, size)
     if cells.size == 0 and len(cells) == 0:
         cells = cells.reshape(0, size)
     if cells.shape[-1:] != (size,) or cells.ndim > 2:
@@ -203,12 +204,12 @@ def _column(field: Field, source: Source, values: Any, name: str) -> tuple[NDArr
 
 
 def _scalar(field: Field) -> Field:
-    """A vector field's component as a field of its own; the name keeps the position's stricter rule."""
-    return Field(field.name, "float", field.dtype, None, None, 0.0)
+    """A component or element as a field of its own; the name keeps the position's stricter rule."""
+    return Field(field.name, "float" if field.vector is not None else field.kind, field.dtype, None, None, 0.0)
 
 
 def _wrong_shape(field: Field, source: Source, name: str, cells: NDArray[Any]) -> ModelError:
-    shape = "(n,)" if field.vector is None else f"(n, {VECTORS[field.vector][0]})"
+    shape = "(n,)" if field.vector is None and not field.length else f"(n, {len(field.columns)})"
     return ModelError(
         f"{source.place(name)} has the shape {cells.shape} of {cells.dtype}; {field.name} takes {shape}.\n"
         f"Values could not be told apart by entity.\n"

@@ -30,7 +30,7 @@ SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", 
 SETTLE = (
     "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "move8", "nearest_image",
     "next_draw", "record", "settle_absorb", "settle_clamp", "settle_periodic", "settle_reflect", "settle_strict",
-    "strip_room", "to_index", "to_int", "to_row", "within2", "within3", "wrapped",
+    "strip_room", "to_index", "to_int", "to_row", "with_element", "within2", "within3", "wrapped",
 )  # fmt: skip
 
 
@@ -375,10 +375,10 @@ def _columns(made: Plan, source: Added, type: int) -> tuple[np.ndarray[Any, Any]
         values = source.fields.get(f.name)
         for k, _ in enumerate(f.columns):
             if values is None:
-                default = f.default if f.vector is None else [f.default.x, f.default.y, getattr(f.default, "z", 0.0)][k]
-                column = np.full(source.count, default, f.dtype)
+                column = np.full(source.count, f.default if len(f.columns) == 1 else tuple(f.default)[k], f.dtype)
             else:
-                column = np.array(values if f.vector is None else np.asarray(values)[:, k], f.dtype)
+                cells = np.asarray(values)
+                column = np.array(cells if cells.ndim == 1 else cells[:, k], f.dtype)
             if f.name == "position":
                 column = _settled(made, source, type, k, column)
             elif column.dtype.kind == "f":
