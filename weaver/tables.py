@@ -48,7 +48,7 @@ class Source:
 
 
 def read_columns(
-    kind: type[Entity], dim: int, table: Any, fields: Mapping[str, Any]
+    kind: type[Entity], dim: int, table: Any, fields: Mapping[str, Any], asked: str = "add", *, whole: bool = True
 ) -> tuple[int, dict[str, NDArray[Any]]]:
     """Read entities of one type into columns of the fields' storage types.
 
@@ -59,10 +59,14 @@ def read_columns(
             record batch, or the path of a .csv or .parquet file. A vector is one column of rows or lists, or columns
             `name_x`, `name_y`[, `name_z`]; for the position also `x`, `y`[, `z`].
         fields: more columns by field name; a number, a vector or an enum member holds for all.
+        asked: what was asked for, in messages.
+        whole: entities are to be made of it. Else those that there are get new values: a place is not needed, what is
+            not given is left out, and ids can be those of entities that were born.
 
     Returns:
-        The count n, and by field name an (n,) array, or (n, 2 or 3) for a vector, for every field of the type in its
-        order, those not given filled with their defaults; "id" (n,) int64 comes first if ids were given.
+        The count n, and by field name an (n,) array, or (n, components) for a vector or an array, for every field of
+        the type in its order, those not given filled with their defaults; "id" (n,) int64 comes first if ids were
+        given.
 
     Raises:
         ModelError: a column is unknown, missing or double, lengths differ, or a value does not fit its field; names
@@ -71,7 +75,7 @@ def read_columns(
     known = fields_of(kind, dim)
     table_source, given = _open(table)
     cells = {name: (table_source, values) for name, values in given.items()}
-    arrays = Source(f"add({kind.__name__}, ...)", lambda row: f"row {row} (counted from 0)")
+    arrays = Source(f"{asked}({kind.__name__}, ...)", lambda row: f"row {row} (counted from 0)")
     for name, values in fields.items():
         if name in cells:
             raise ModelError(
@@ -88,29 +92,29 @@ def read_columns(
         (alike if single else columns)[field.name] = made
         if not single:
             lengths[name] = len(made)
-    if "position" not in columns and "position" not in alike:
+    if whole and "position" not in columns and "position" not in alike:
         raise ModelError(
-            f"add({kind.__name__}, ...) was given {', '.join(cells) or 'nothing'}, and no position.\n"
+            f"{asked}({kind.__name__}, ...) was given {', '.join(cells) or 'nothing'}, and no position.\n"
             f"An entity without a place can not be found.\n"
             f"Give position= as an array (n, {dim}), or columns {', '.join('xyz'[:dim])}."
         )
     if len(set(lengths.values())) > 1:
         raise ModelError(
-            f"add({kind.__name__}, ...) was given columns of different lengths: "
+            f"{asked}({kind.__name__}, ...) was given columns of different lengths: "
             f"{', '.join(f'{name} has {n}' for name, n in lengths.items())}.\n"
             f"Some entities would lack a value.\n"
             f"Give every column one value per entity, or a single value that holds for all."
         )
     count = next(iter(lengths.values()), 1)
     for field in known.values():
-        if field.name not in columns:
+        if field.name not in columns and (whole or field.name in alike):
             one = alike.get(field.name)
             columns[field.name] = _repeated(field, count) if one is None else np.repeat(one[None], count, axis=0)
     if "id" in alike:
         columns["id"] = np.repeat(alike["id"][None], count)
     if "id" in columns:
         source, values = cells["id"]
-        _check_ids(source, columns["id"])
+        _check_ids(source, columns["id"], ID_LIMIT if whole else 1 << 63)
     order = [name for name in ("id", *known) if name in columns]
     return count, {name: columns[name] for name in order}
 
@@ -391,8 +395,8 @@ def _whole(text: str) -> int | None:
     return int(number) if number.is_integer() else None
 
 
-def _check_ids(source: Source, ids: NDArray[np.int64]) -> None:
-    wrong = (ids < 0) | (ids >= ID_LIMIT)
+def _check_ids(source: Source, ids: NDArray[np.int64], limit: int) -> None:
+    wrong = (ids < 0) | (ids > limit - 1)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ModelError(
