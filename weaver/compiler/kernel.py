@@ -362,7 +362,9 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
             body += [
                 f"key_ = np.uint64({stream:#x})",
                 "status_[2] = 0",
-                f"{result} = {convert(f, f'{function}({arguments})')}",
+                f"{result} = {function}({arguments})",
+                *([f"{', '.join(f'part{k}_' for k in range(f.length))}, = {result}"] if f.length else []),
+                f"{result} = {convert(f, result)}",
             ]
             if "status_" in arguments:  # an element that does not exist
                 body += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, 0.0, 0.0, 0.0, 0)"]
@@ -442,6 +444,16 @@ def _draw_function(
 
 def _given(scatter: Scatter, f: Field, given: Any) -> str:
     vectors = {2: (Vec2, Vec2f), 3: (Vec3, Vec3f)}
+    if f.length:
+        given = (given,) * f.length if np.ndim(given) == 0 else tuple(given)
+        if len(given) != f.length:
+            raise ModelError(
+                f"scatter({scatter.type.__name__}, {f.name}=...) was given {len(given)} values; {f.name} has "
+                f"{f.length} elements.\n"
+                f"Some would have no value.\n"
+                f"Give {f.length} values, one value for all of them, or a function of the draw."
+            )
+        return constant(given)
     if f.vector is not None and isinstance(given, (tuple, list, np.ndarray)):
         given = f.vector(*given)
     try:
