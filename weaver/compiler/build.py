@@ -21,13 +21,14 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
 from weaver.errors import ModelError
+from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
 from weaver.turns import Behavior
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
+SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py")
 """Modules of ours that generated ones compile in."""
 SETTLE = tuple(
     name
@@ -73,6 +74,8 @@ def plan(sim: Simulation) -> Plan:
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
     _check_radii(sim, model, behaviors, space)
+    if sim.obstacles is not None:
+        model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
     counts = [0] * len(model.kinds)
     for source in sim.sources:
         counts[model.kinds.index(source.type)] += source.count
@@ -170,7 +173,9 @@ def write(sim: Simulation) -> Written:
     integers = np.array([p.value for p in parameters if p.integer], np.int64)
     names += [s.name for s in scatters]
     cpu = cpu_target()
-    identity = _identity(sim, text, types, made.grid, cpu)
+    used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    statics = {name: model.statics[name] for name in used}
+    identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
         types=types,
         phases=tuple(phases),
@@ -182,6 +187,7 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        statics=statics,
     )
     return Written(made, text, program)
 
@@ -257,6 +263,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
         "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
@@ -309,7 +316,10 @@ def _head(made: Plan) -> list[str]:
     return lines
 
 
-def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str]) -> str:
+def _identity(
+    sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str],
+    statics: Mapping[str, np.ndarray[Any, Any]],
+) -> str:  # fmt: skip
     import llvmlite
     import numba
 
@@ -318,6 +328,7 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
+    parts += [(name, a.dtype.str, hashlib.sha256(a.data).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from weaver.barrier import Wall
 from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
@@ -270,7 +271,9 @@ class Expressions(Scope, ABC):
                 "It may be None, which has no fields.",
                 f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
             )
-        if node.attr not in ("x", "y", "z"):
+        if node.attr not in ("x", "y", "z") and not (
+            node.attr in Wall._fields and self.model.sim.obstacles is not None
+        ):
             self.fail(
                 node,
                 f"{ast.unparse(node)} does not exist",

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
@@ -78,6 +80,7 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
+        statics: name in the generated text -> array that never changes, for whoever needs it.
     """
 
     sim: Simulation
@@ -89,6 +92,7 @@ class Model:
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
     becomes: list[Become] = field(default_factory=list)
+    statics: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         discover(self.sim)
