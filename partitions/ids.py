@@ -45,5 +45,5 @@ class IdIndex:
             ids: (m,) any whole numbers.
         """
         rows = np.empty(len(ids), np.int64)
-        kernels().find(np.ascontiguousarray(ids, np.int64), self._table.ids, self.slots, rows)
+        kernels().find(np.array(ids, np.int64), self._table.ids, self.slots, rows)
         return rows

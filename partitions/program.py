@@ -74,8 +74,8 @@ class Argument(NamedTuple):
     kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
-    "static" (one of `Program.statics`, by name), "record" (column `name` of outlet number `type` of the act; "@count":
-    int64[1], how many records are there).
+    "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
+    "static" (one of `Program.statics`, by name).
     """
 
     kind: str
