@@ -86,6 +86,7 @@ class Exchange:
         peers: the workers that it talks to in every exchange, whatever there is to say: the other side waits for it.
         stale: per type, the columns whose ghosts hold old values.
         deaths: per type, entities that died here.
+        relocations: per type, how often it was relocated; the same on every worker.
     """
 
     def __init__(
@@ -103,6 +104,7 @@ class Exchange:
         self.peers = [w for w in range(self.workers) if w != rank]
         self.stale: list[set[str]] = [set() for _ in program.types]
         self.deaths = [0 for _ in program.types]
+        self.relocations = [0 for _ in program.types]
         self.routes = [
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)
         ]
@@ -114,12 +116,12 @@ class Exchange:
         self._seen: dict[int, tuple[tuple[int, ...], dict[tuple[int, int], NDArray[np.uint32]]]] = {}
 
     def narrow(self) -> None:
-        """Talk only to the workers nearby from now on, unless some phase can move an entity anywhere.
+        """Talk only to the workers nearby from now on, unless some phase moves or ties entities anywhere.
 
         The peers stay the same for all phases: a fault spreads by each worker telling all its peers once and then
         falling silent, so nobody may wait for somebody whom the news has not reached.
         """
-        if all(np.isfinite(phase.reach) for phase in self._program.phases):
+        if all(np.isfinite(phase.reach) and not phase.ties for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
     @contextmanager
@@ -152,6 +154,7 @@ class Exchange:
         rebuild_all([part.tables[t] for t in types for part in self._parts], self._crew)
         for t in types:
             self.stale[t].clear()
+            self.relocations[t] += 1
 
     def distribute(self, type: int, ids: NDArray[np.int64], columns: Mapping[str, Array]) -> None:
         """Send rows that nobody holds yet to their owners, who keep them aside until the next `Table.rebuild`.
@@ -210,6 +213,12 @@ class Exchange:
                     _spread_values(next(arrays), name, pairs)
         for t, names in wanted.items():
             self.stale[t].difference_update(names)
+
+    def swap(self, outgoing: Mapping[int, Batch]) -> dict[int, Batch]:
+        """Give every peer a batch, and return what each gave; those are valid until the next exchange."""
+        received = self._swap({self._rank: [], **outgoing})
+        del received[self._rank]
+        return received
 
     def spread(self, fault: TickFault) -> TickFault:
         """Tell the fault to every peer that does not know, in place of the next exchange.

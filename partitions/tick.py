@@ -14,6 +14,7 @@ from partitions.exchange import Exchange
 from partitions.program import Act, Argument, Outlet, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
+from partitions.ties import Ties
 
 Second = tuple[Partition, int, dict[str, Array]]
 """A partition, a type, and the second buffers that its acts wrote."""
@@ -40,6 +41,7 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self._ties = Ties(program, parts, exchange)
         self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
@@ -62,6 +64,8 @@ class Tick:
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
+        if phase.ties:
+            self._ties.gather(index)
         waiting, records = self._act(index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
@@ -90,7 +94,7 @@ class Tick:
                     continue
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
-                arrays = [self._array(argument, part, act, new) for argument in act.arguments]
+                arrays = [self._array(argument, part, act, new, index) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
                 rooms = self._rooms.setdefault((index, number, part.number), {})
                 pieces = []
@@ -151,12 +155,16 @@ class Tick:
                 self._exchange.deaths[put.act.type] -= len(put.records["@id"])
         return born
 
-    def _array(self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array]) -> Array | None:
+    def _array(
+        self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array], index: int
+    ) -> Array | None:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
             return None
         if argument.kind == "static":
             return self._program.statics[argument.name]
+        if argument.kind in ("tie", "tied"):
+            return self._ties.array(index, part.number, argument)
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]
