@@ -64,5 +64,3 @@ class Draws:
     def unit3(self) -> Vec3:
         """Uniform direction in space."""
         return Vec3(*random.unit3(*self._next()))
-
-

@@ -16,6 +16,7 @@ class Seen:
     """An entity or cell; two are the same if type and id are."""
 
     __slots__ = ("_id", "_image", "_row", "_rows", "_turns")
+    position: Any
 
     def __init__(self, rows: Rows, row: int, image: Any = None, turns: tuple[int, ...] | None = None) -> None:
         self._rows, self._row, self._id = rows, row, int(rows.ids[row])
@@ -23,6 +24,7 @@ class Seen:
 
     @property
     def id(self) -> int:
+        """Unique over all types; of a cell its row-major number."""
         return self._id
 
     def __eq__(self, other: object) -> bool:
@@ -40,7 +42,6 @@ class Me(Seen):
     """
 
     __slots__ = ("_jumped", "_removed", "_turned", "_written")
-    position: Any
 
     def __init__(self, rows: Rows, row: int, image: Any = None) -> None:
         super().__init__(rows, row, image)
@@ -53,7 +54,6 @@ class Other(Seen):
     """Another one, as it was at the behavior's start; `position` is the image at which it was found."""
 
     __slots__ = ()
-    position: Any
 
 
 # Functions, since attributes of entities are the author's.

@@ -51,9 +51,7 @@ class CellRows(Rows):
         """The middle of a cell, some whole worlds away."""
         return vector(
             0.5 * (e[i] + e[i + 1]) + t * axis.length
-            for e, i, t, axis in zip(
-                self.edges, index, turns or (0,) * len(index), self.space.axes, strict=True
-            )
+            for e, i, t, axis in zip(self.edges, index, turns or (0,) * len(index), self.space.axes, strict=True)
         )
 
     def number(self, index: tuple[int, ...]) -> int:

@@ -40,11 +40,11 @@ class Letter:
         """What an inbox is sorted by."""
         return self.tick, self.sender_type, self.sender, self.phase, self.sequence
 
-    def rank(self, key: np.uint64) -> tuple[int, int, int]:
-        """What an inbox in random order is sorted by, before `order`."""
-        folded = np.uint64(random.fold(key, self.tick))
-        folded = np.uint64(random.fold(folded, self.phase & ((1 << 32) - 1)))
-        return random.rank_folded(folded, self.sender, self.sequence), self.sender, self.sequence
+    def rank(self, key: np.uint64, tick: int) -> int:
+        """What an inbox in random order, read at a tick, is sorted by before `order`."""
+        where = (self.sender_type * 256 + self.phase) << 44
+        packed = where + ((self.tick & 0xFFFFFF) << 20) + (self.sequence & 0xFFFFF)
+        return int(random.rank(key, tick, self.sender, packed))
 
 
 class Received:
@@ -99,17 +99,17 @@ class Mailbox:
                 f"Read it in one of them, or send two kinds of message."
             )
 
-    def read(self, id: int, kind: type[Message], order: str | None, key: np.uint64) -> list[Received]:
+    def read(self, id: int, kind: type[Message], order: str | None, key: np.uint64, tick: int) -> list[Received]:
         """The messages of a class that an entity has, in order."""
         if order not in (None, "random"):
             raise BehaviorError(
-                f"world.inbox was called with order={order!r}; it is left out, or \"random\".\n"
+                f'world.inbox was called with order={order!r}; it is left out, or "random".\n'
                 f"There is no such order.\n"
                 f'Write order="random".'
             )
         letters = sorted((m for m in self._waiting.get(id, ()) if m.kind is kind), key=lambda m: m.order)
         if order == "random":
-            letters.sort(key=lambda m: m.rank(key))
+            letters.sort(key=lambda m: m.rank(key, tick))
         return [self._classes[kind](letter) for letter in letters]
 
     def consume(self, turn: Any, types: Iterable[tuple[type, Iterable[int]]]) -> None:
