@@ -75,6 +75,7 @@ class Argument(NamedTuple):
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
+    "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
     "static" (one of `Program.statics`, by name), "tie" (int64; "NAME@first": where each row's entries begin;
     "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
     gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
@@ -83,6 +84,28 @@ class Argument(NamedTuple):
     kind: str
     type: int
     name: str = ""
+
+
+@dataclass(frozen=True)
+class MessageSpec:
+    """A message or an event: its name and columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What an act reads of the messages to its type.
+
+    Attributes:
+        message: index in `Program.messages`.
+        rank: kernel that gives the order, `rank(tick, tick sent, type, id, phase, sequence, out)`, or "" for the plain
+            order (tick sent, sender's type, sender's id, phase, sequence).
+    """
+
+    message: int
+    rank: str
 
 
 @dataclass(frozen=True)
@@ -95,8 +118,9 @@ class Outlet:
 
     Attributes:
         kind: "birth" (columns of the new entity, and `@cell`, the parent's local cell; -1 for one that is lost),
-            "become" (columns of the entity as of its new type).
-        target: type index of what comes of it.
+            "become" (columns of the entity as of its new type), "send" (`@to`, the receiver's id, and the message's
+            columns), "event" (the event's columns).
+        target: index of the type, message or event that comes of it.
         columns: `@id`, `@seq`, and what else there is.
     """
 
@@ -122,6 +146,7 @@ class Act:
         moves: positions are written.
         kills: entities can die in it, or become of another type.
         outlets: what it puts out.
+        inboxes: messages that it reads, and by that consumes.
     """
 
     type: int
@@ -132,6 +157,7 @@ class Act:
     moves: bool
     kills: bool
     outlets: tuple[Outlet, ...] = ()
+    inboxes: tuple[Inbox, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -147,6 +173,7 @@ class Phase:
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
         ties: kinds of ties that it reads along, see `partitions.ties`.
         tied: type index that the other end may have -> columns that are read of it.
+        far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
     name: str
@@ -156,8 +183,13 @@ class Phase:
     reads: Mapping[int, tuple[str, ...]]
     looks: tuple[int, ...]
     reach: float
+    far: bool = False
     ties: tuple[str, ...] = ()
     tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+
+
+Kernels = Mapping[str, Callable[..., None]]
+"""Loaded compiled functions by name."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +234,8 @@ class Program:
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
+        messages: what entities send each other.
+        events: what they tell the outside.
     """
 
     types: tuple[TypeSpec, ...]
@@ -211,7 +245,9 @@ class Program:
     seed: int
     reals: NDArray[np.float64]
     integers: NDArray[np.int64]
-    kernels: Callable[[], Mapping[str, Callable[..., None]]]
+    kernels: Callable[[], Kernels]
     identity: str
     cpu: tuple[str, str]
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    messages: tuple[MessageSpec, ...] = ()
+    events: tuple[MessageSpec, ...] = ()
