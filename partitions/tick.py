@@ -188,7 +188,7 @@ class Tick:
         if argument.kind == "static":
             return self._program.statics[argument.name]
         if argument.kind in ("tie", "tied"):
-            return self._ties.array(index, part.number, argument)
+            return self._ties.array(index, part.number, act.type, argument)
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

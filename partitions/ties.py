@@ -87,12 +87,12 @@ class Ties:
             self._find(phase, plan)
         self._fill(phase, plan)
 
-    def array(self, index: int, number: int, argument: Argument) -> Array:
-        """An argument of kind "tie" or "tied" of a kernel of phase `index`, in partition `number`."""
+    def array(self, index: int, number: int, acting: int, argument: Argument) -> Array:
+        """An argument of kind "tie" or "tied" of a kernel of phase `index`, in partition `number`, of type `acting`."""
         arrays = self._plans[index].arrays
         if argument.kind == "tied":
             return arrays[-1, argument.type, argument.name]
-        return arrays[number, argument.type, argument.name]
+        return arrays[number, acting, argument.name]
 
     # The steps
 

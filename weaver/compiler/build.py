@@ -20,7 +20,7 @@ from weaver import settle
 from weaver.compiler import messages
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
-from weaver.compiler.model import Model
+from weaver.compiler.model import TIE_ARRAYS, Model
 from weaver.compiler.readers import check_readers
 from weaver.errors import ModelError
 from weaver.obstacles import NAMES, Obstacles
@@ -63,8 +63,7 @@ def plan(sim: Simulation) -> Plan:
     Raises:
         BehaviorError, ModelError: the model cannot run.
     """
-    model = Model(sim)
-    behaviors = [(b, [lower_behavior(model, b, model.kinds.index(k)) for k in b.types]) for b in sim.behaviors]
+    model, behaviors = _lowered(sim)
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
@@ -102,6 +101,20 @@ def plan(sim: Simulation) -> Plan:
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
     return Plan(model, behaviors, reaches, space, grid)
+
+
+def _lowered(sim: Simulation) -> tuple[Model, list[tuple[Behavior, list[Lowered]]]]:
+    """Lower every behavior; again if types become of others, to which links then lead, that were not known before."""
+    model = Model(sim)
+    while True:
+        for link in sim.links:
+            model.topology(link)
+        behaviors = [(b, [lower_behavior(model, b, model.kinds.index(k)) for k in b.types]) for b in sim.behaviors]
+        acts = [act for _, acts in behaviors for act in acts]
+        turned = {(act.type, b.type) for act in acts for b in model.becomes if b.number in act.lowering.becomes}
+        if turned <= model.turned or not any(act.lowering.ties for act in acts):
+            return model, behaviors
+        model = Model(sim, model.turned | turned, model.topologies)
 
 
 def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Behavior, list[Lowered]]], space: Space) -> None:
@@ -178,6 +191,7 @@ def write(sim: Simulation) -> Written:
     names += [s.name for s in scatters]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
@@ -244,8 +258,23 @@ def _phase(
         tuple(sorted(looks)),
         reach if reaching else 0.0,
         any(a.lowering.far for a in acts),
+        *_tied(model, acts),
     )
     return phase, written
+
+
+def _tied(model: Model, acts: list[Lowered]) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
+    """The links that a phase reads along, and the columns of each type at the other ends."""
+    names: dict[str, None] = {}
+    tied: dict[int, dict[str, None]] = {}
+    for act in acts:
+        for link in act.lowering.ties:
+            names.setdefault(link.__name__)
+            for t in model.tied_types(link, act.type):
+                tied.setdefault(t, {})
+        for t, f in act.lowering.tied:
+            tied.setdefault(t, {}).update(dict.fromkeys(model.fields[t][f].columns))
+    return tuple(names), {t: tuple(columns) for t, columns in tied.items()}
 
 
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:

@@ -11,6 +11,7 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from weaver import arithmetic_numba, barrier, random, settle, vector, vector_numba
@@ -21,6 +22,7 @@ from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
+from weaver.message import Link
 from weaver.parameter import Parameter
 from weaver.turns import entity_types
 from weaver.world import World
@@ -50,7 +52,7 @@ class Scope:
         out: generated lines.
         context: generated names that the function takes from its kernel, in order of first use.
         loaded: fields of `me` that are used; written: those that are stored.
-        reads: (type, field) read of others.
+        reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
@@ -79,6 +81,8 @@ class Scope:
         self.loaded: dict[str, None] = {}
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
+        self.tied: dict[tuple[int, str], None] = {}
+        self.ties: dict[type[Link], None] = {}
         self.looked: dict[str, int] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
@@ -122,7 +126,7 @@ class Scope:
             ref = self.refs.get(node.id) or self.variables.get(node.id)
             types = self.narrowed.get(node.id)
             if ref is not None and types is not None:
-                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop)
+                return replace(ref, types=types, tag=ref.tag if len(types) > 1 else None)
             return ref
         return None
 
@@ -135,15 +139,15 @@ class Scope:
         parts = []
         for t in ref.types:
             if node.attr == "id":
-                parts.append(f"{self.ids(t)}[{self.row(ref)}]")
+                parts.append(f"{self.need(f'{ref.prefix}{self.model.name(t)}_ids_')}[{self.row(ref)}]")
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
             columns = self.model.fields[t][node.attr].columns
             for c in columns if element is None else columns[element : element + 1]:
-                self.column(t, c)
-            self.reads.setdefault((t, node.attr))
-            parts.append(self.model.read(t, node.attr, self.row(ref), element))
+                self.need(ref.prefix + column_name(self.model.name(t), c))
+            (self.tied if ref.prefix else self.reads).setdefault((t, node.attr))
+            parts.append(self.model.read(t, node.attr, self.row(ref), element, ref.prefix))
         code = parts[-1]
         for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
             code = f"({part} if {ref.tag} == {t} else {code})"
