@@ -19,7 +19,7 @@ from partitions.errors import TickFault, TransportError
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
 from partitions.probe import Probe, take
-from partitions.program import Drawn, Given, Program
+from partitions.program import Drawn, Filled, Given, Program
 from partitions.transport import PeerTransport
 from partitions.worker import Worker
 
@@ -94,14 +94,14 @@ class WorkerActor:
         return self._listener.endpoint
 
     def build(
-        self, rest: bytes, sources: Sequence[Drawn | Given], partitions: int, worker_of: Sequence[int], threads: int,
+        self, rest: bytes, sources: Sequence[Drawn | Given | Filled], partitions: int, worker_of: Sequence[int], threads: int,
         endpoints: Sequence[Endpoint], secret: bytes,
     ) -> Outcome:  # fmt: skip
         """Meet the others, and make this worker's part of the initial state.
 
         Args:
-            rest: the pickled program without its sources.
-            sources: of the program; their arrays may be read-only.
+            rest: the pickled program without its sources and fills.
+            sources: these, of the program; their arrays may be read-only.
             partitions: how many there are.
             worker_of: worker of each partition.
             threads: of this worker.
@@ -118,7 +118,9 @@ class WorkerActor:
                     transport.abort(self._reason)
             owned = [p for p, worker in enumerate(worker_of) if worker == self._rank]
             program: Program = replace(
-                ray.cloudpickle.loads(rest), sources=tuple(_share(s, self._rank, self._workers) for s in sources)
+                ray.cloudpickle.loads(rest),
+                sources=tuple(_share(s, self._rank, self._workers) for s in sources if not isinstance(s, Filled)),
+                fills=tuple(s for s in sources if isinstance(s, Filled)),
             )
             layout = make_layout(program.grid, partitions)
             worker = Worker(program, layout, owned, worker_of, self._rank, threads, transport)

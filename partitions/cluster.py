@@ -89,6 +89,7 @@ class Cluster(Runtime):
         self._group: PlacementGroup | None = None
         self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        given += sum(values.nbytes for fill in program.fills for values in fill.arrays.values())
         self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         try:
@@ -216,8 +217,8 @@ class Cluster(Runtime):
         endpoints = self._all([actor.open.remote(host) for actor, host in zip(self._actors, hosts, strict=True)])
         # The entities go once into each node's object store, from where each worker copies its share. Arrays that come
         # that way are read-only, and kernels are compiled for writable ones, so the small rest goes as bytes.
-        sources = ray.put(self.program.sources)
-        rest = ray.cloudpickle.dumps(replace(self.program, sources=()))
+        sources = ray.put([*self.program.sources, *self.program.fills])
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), fills=()))
         secret = secrets.token_bytes(32)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(

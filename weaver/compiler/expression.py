@@ -15,6 +15,7 @@ from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import call_helper
+from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in
 from weaver.compiler.model import MAYBE, Ref
 from weaver.compiler.scope import DRAWS, Scope, fold
 from weaver.compiler.search import Search
@@ -247,6 +248,8 @@ class Expressions(Scope, ABC):
         """A field, a component, a word of the world, or a captured value."""
         if isinstance(node.value, ast.Name):
             if node.value.id == self.me:
+                if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+                    return own_built_in(self, node.attr)
                 if node.attr == "id":
                     return self.need("id_")
                 return self.own_field(node, write=False)
@@ -259,6 +262,9 @@ class Expressions(Scope, ABC):
         if value is not UNBOUND:
             return self.captured(node, value)
         word = self.world_word(node.value)
+        if word == "at":
+            assert isinstance(node.value, ast.Call)
+            return self.read_other(node, cell_at(self, node.value))
         if word in MAYBE:
             self.fail(
                 node,

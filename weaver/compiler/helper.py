@@ -91,6 +91,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         low.written.setdefault(name)
     low.reads.update(sub.reads)
     low.looked.update(sub.looked)
+    low.cells.update(sub.cells)
     low.draws |= sub.draws
     low.moved_by_helper |= "position" in helper.writes
     arguments = [*helper.context, *(f"me_{f}_" for f in sub.loaded)]

@@ -14,6 +14,7 @@ from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import Model, column_name, convert
+from weaver.compiler.raster import cell_head, cell_loops
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
@@ -109,10 +110,16 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         arrays.setdefault(name, argument)
         return name
 
-    ids = array(f"{t}_ids_", Argument("ids", type))
-    start = array(f"{t}_start_", Argument("start", type))
     geometry = array(f"{t}_geometry_", Argument("geometry", type))
-    positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+    if model.is_layer(type):
+        for k, a in enumerate(model.axes):
+            array(f"{t}_edges_{a}_", Argument("edges", type, str(k)))
+        head = cell_head(model, type, geometry)
+    else:
+        ids = array(f"{t}_ids_", Argument("ids", type))
+        start = array(f"{t}_start_", Argument("start", type))
+        places = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+        head = [f"id_ = {ids}[row_]", *(f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, places, strict=True))]
     known = _known_arrays(model)
     prologue: list[str] = []
     strips = _strips(model, lowered, known)
@@ -151,10 +158,9 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     if mortal:
         dead = array(f"{t}_dead_", Argument("dead", type))
         stores += ["if left_:", f"    {dead}[row_] = 1"]
-    entity = [f"id_ = {ids}[row_]"]
+    entity = head
     if low.draws:
         entity.append("status_[2] = 0")
-    entity += [f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, positions, strict=True)]
     entity += loads + body
     if "status_" in low.context:
         entity += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, sx_, sy_, 0.0, 0)"]
@@ -166,7 +172,11 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
     lines += [f"@kernel_({_signature(model, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
     prologue += [line for strip in strips for line in strip.allocation(model, t)]
-    lines += [f"    {line}" for line in [*prologue, *_cells(model, t, geometry, start, strips, entity)]]
+    if model.is_layer(type):
+        loops = cell_loops(model, type, geometry, entity, any(f"from{a}_" in low.context for a in model.axes))
+    else:
+        loops = _cells(model, t, geometry, start, strips, entity)
+    lines += [f"    {line}" for line in [*prologue, *loops]]
     return Made(lowered.name, lines, tuple(arrays.values()))
 
 
@@ -222,7 +232,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
         for f in model.fields[k].values():
             for c in f.columns:
                 known[column_name(t, c)] = Argument("column", k, c)
-        for kind in ("ids", "start", "geometry"):
+        for kind in ("geometry",) if model.is_layer(k) else ("ids", "start", "geometry"):
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))

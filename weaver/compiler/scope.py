@@ -13,9 +13,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, cells, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
+from weaver.compiler.layers import BUILT_IN, read_built_in
 from weaver.compiler.model import Model, Ref, column_name
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -30,7 +31,7 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (builtins, arithmetic_numba, random, settle, vector, vector_numba))
+    *(dir(module) for module in (builtins, arithmetic_numba, cells, random, settle, vector, vector_numba))
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -51,6 +52,7 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
+        cells: (layer, word) of every word that reads cells of a layer.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
@@ -76,6 +78,7 @@ class Scope:
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
+        self.cells: dict[tuple[int, str], None] = {}
         self.draws = self.moved_by_helper = self.returns = False
         self.temporaries = 0
         self.line = 0
@@ -125,6 +128,9 @@ class Scope:
         """A field of another entity, in the state S."""
         parts = []
         for t in ref.types:
+            if self.model.is_layer(t) and node.attr in BUILT_IN:
+                parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
             if node.attr == "id":
                 parts.append(f"{self.ids(t)}[{self.row(ref)}]")
                 continue
@@ -201,6 +207,13 @@ class Scope:
                 f"{ast.unparse(node)} cannot be assigned to",
                 "A behavior writes its own names and fields of its own entity.",
                 "Assign to a field of the entity.",
+            )
+        if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+            self.fail(
+                node,
+                f"{ast.unparse(node)} is written, but a cell stays where it is",
+                "It would no longer be that cell.",
+                "Write its fields, or let an entity move.",
             )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
