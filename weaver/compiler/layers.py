@@ -108,7 +108,7 @@ def _row_at(low: Expressions, type: int, place: ast.expr) -> str:
     if not still:
         low.emit(f"{held} = {_place(low, place)}")
     code = ""
-    for a, boundary in zip(model.axes, model.sim.box.boundaries, strict=True):
+    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
         s, rim = low.need(f"s{a}_"), low.need(f"{t}_rim_{a}_")
         local, p = f"{row}{a}_", f"{held}{a}_"
         if alike:
@@ -120,7 +120,8 @@ def _row_at(low: Expressions, type: int, place: ast.expr) -> str:
                 limits = f"low_{a}_, high_{a}_, length_{a}_, quantum8_, {low.need('reach_')}"
                 low.emit(f"{p}, {p}far_ = place_{boundary}(np.float64({held}.{a}), np.float64({s}), {limits})")
                 low.emit(f"if {p}far_ != 0:")
-                low.emit(f"    {low.need('status_')}[3] = {p}far_")
+                blame = f"{low.need('status_')}, {low.need('values_')}, {p}far_, {s}, {held}.{a}, reach_, {k}"
+                low.emit(f"    blame({blame})")
             edges, first = low.need(f"{t}_edges_{a}_"), low.need(f"{t}_first_{a}_")
             if boundary == "periodic":
                 number = f"cell_around({p}, low_{a}_, high_{a}_, length_{a}_, {t}_per_{a}_, {edges})"

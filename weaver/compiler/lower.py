@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from weaver.compiler import births
 from weaver.compiler.expression import Expressions
 from weaver.compiler.layers import CELL_LOOPS, cell_at, cell_loop
 from weaver.compiler.model import MAYBE, convert
@@ -17,7 +18,9 @@ LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {
     **dict.fromkeys(CELL_LOOPS, cell_loop),
 }
 """Words that are looped over: each emits the whole loop."""
-EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {}
+EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
+    "spawn": births.spawn, "remove": births.remove, "become": births.become,
+}  # fmt: skip
 """Words that are called for what they do: each emits it."""
 
 

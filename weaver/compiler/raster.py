@@ -34,7 +34,7 @@ def cell_head(model: Model, type: int, geometry: str) -> list[str]:
     return [*lines, f"id_ = {number}"]
 
 
-def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bool) -> list[str]:
+def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bool, resumed: bool = False) -> list[str]:
     """The loops over the own cells [first_, last_).
 
     Args:
@@ -44,6 +44,7 @@ def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bo
         body: what is done with a cell.
         ends: the body asks where neighbours end (`fromx_`, `tox_`, ...), for the axes that are not periodic. It stands
             twice then: for cells inside the world, where these are constants, and for those at its ends.
+        resumed: the kernel may end before all are done and be called again, so cells are taken in their order.
     """
     t = model.name(type)
     open_axes = [a for a, b in zip(model.axes, model.sim.box.boundaries, strict=True) if b != "periodic"]
@@ -65,10 +66,10 @@ def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bo
         lines += ["    layer_ = line_ // owny_", "    celly_, cellz_ = line_ - layer_ * owny_ + rimy_, layer_ + rimz_"]
     else:
         lines.append("    celly_ = line_ + rimy_")
-    lines.append(f"    here_ = {line.format(t=t)} * {t}_ex_")
+    lines.append(f"    base_ = {line.format(t=t)} * {t}_ex_")
 
     def over(first: str, end: str, constants: bool, depth: str) -> list[str]:
-        head = [f"for cellx_ in range({first}, {end}):", "    row_ = here_ + cellx_"]
+        head = [f"for cellx_ in range({first}, {end}):", "    row_ = base_ + cellx_", "    here_ = row_"]
         for a in open_axes if ends else ():
             if constants:
                 head.append(f"    from{a}_, to{a}_ = ZERO_, THREE_")
@@ -83,6 +84,8 @@ def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bo
         if a in open_axes:
             lines += [f"    {row}" for row in _ends(t, geometry, k, a)]
             inside.append(f"from{a}_ == ZERO_ and to{a}_ == THREE_")
+    if resumed:
+        return [*lines, *over("x0_", "x1_", False, "    ")]
     lines.append("    in0_, in1_ = x0_, x1_")
     if "x" in open_axes:  # the first and last cell of the world's line
         last = f"{t}_cells_x_ - 1 - {geometry}[10]"
@@ -196,8 +199,7 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
                 f"value_ = {convert(f, f'{function}({arguments})')}",
             ]
             if "status_" in arguments:
-                body += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, sx_, sy_, 0.0, 0)"]
-                body += ["    status_[3] = 0", f"if status_[2] > {DRAWS}:"]
+                body += ["keep_blame(status_, values_, id_)", f"if status_[2] > {DRAWS}:"]
                 body += ["    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
             codes = ["value_"] if f.vector is None else [f"value_.{c[-1]}" for c in f.columns]
         else:

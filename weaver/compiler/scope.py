@@ -18,6 +18,7 @@ from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.layers import BUILT_IN, read_built_in
 from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
@@ -53,6 +54,7 @@ class Scope:
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
         cells: (layer, word) of every word that reads cells of a layer.
+        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
@@ -79,7 +81,9 @@ class Scope:
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
         self.cells: dict[tuple[int, str], None] = {}
-        self.draws = self.moved_by_helper = self.returns = False
+        self.outlets: dict[str, Outlet] = {}
+        self.becomes: list[int] = []
+        self.draws = self.moved_by_helper = self.returns = self.removes = False
         self.temporaries = 0
         self.line = 0
         self.breaks: list[str | None] = []
