@@ -94,8 +94,8 @@ class WorkerActor:
         return self._listener.endpoint
 
     def build(
-        self, rest: bytes, sources: Sequence[Drawn | Given | Filled], partitions: int, worker_of: Sequence[int], threads: int,
-        endpoints: Sequence[Endpoint], secret: bytes,
+        self, rest: bytes, sources: Sequence[Drawn | Given | Filled], partitions: int, worker_of: Sequence[int],
+        threads: int, endpoints: Sequence[Endpoint], secret: bytes,
     ) -> Outcome:  # fmt: skip
         """Meet the others, and make this worker's part of the initial state.
 

@@ -73,7 +73,7 @@ class Raster(Table):
     def fill(self, name: str, values: Array) -> None:
         """Take the own cells' values of a column from an array of the whole world, (cells,) row-major."""
         nx, ny, _ = self.shape
-        ox, oy, oz, cx, cy, cz = (int(v) for v in self.geometry[7:13])
+        ox, oy, _, cx, cy, cz = (int(v) for v in self.geometry[7:13])
         for k, first in enumerate(self.line_first.tolist()):
             at = ((cz + k // oy) * ny + cy + k % oy) * nx + cx
             self.columns[name][first : first + ox] = values[at : at + ox]

@@ -129,7 +129,8 @@ def diffusion_phase(model: Model, turn: Diffusion) -> tuple[Phase, str, list[str
         Argument("out", type, turn.field),
     )
     element = {"<f8": "float64", "<f4": "float32"}[f.dtype]
-    signature = f"void(uint64, uint64, int64, int64[::1], float64[::1], float64[::1], int64[::1], int64[::1], {element}[::1], {element}[::1])"
+    types = ["uint64", "uint64", "int64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]", "int64[::1]"]
+    signature = f"void({', '.join([*types, f'{element}[::1]', f'{element}[::1]'])})"
     dt, resolution = constant(model.sim.dt), constant(turn.layer.__resolution__)
     rate, decay = (
         model.parameter(v) if isinstance(v, Parameter) else constant(float(v)) for v in (turn.rate, turn.decay)
