@@ -26,7 +26,6 @@ from weaver.entity import Layer
 from weaver.errors import ModelError
 from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
-from weaver.rasters import raster_shape
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
@@ -137,6 +136,8 @@ def _raster(
     reaches: list[tuple[float, float]],
 ) -> Search:
     """The cells of a layer, and how far beyond a partition's own they are read."""
+    from weaver.rasters import raster_shape  # which needs this package
+
     rim, border = 0.0, 0
     for (turn, acts), (_, reach) in zip(turns, reaches, strict=True):
         words = {word for act in acts for t, word in act.lowering.cells if t == type}

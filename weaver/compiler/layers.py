@@ -230,9 +230,8 @@ def scan_cells(low: Expressions, call: ast.expr, name: str, body: Callable[[], N
     low.emit(f"{j} = {row} + {far} - {back}")
     before = low.refs.get(name)
     low.refs[name] = Ref((type,), j, loop=True)
-    low.depth += 1
     body()
-    low.depth -= 1
+    low.depth = depth + len(steps)
     low.refs.pop(name, None)
     if before is not None:
         low.refs[name] = before
