@@ -15,10 +15,19 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Observed, Phase, Program, TypeSpec
 from weaver.compiler.constants import constant
-from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
+from weaver.compiler.kernel import (
+    Lowered,
+    Made,
+    element_type,
+    known_arrays,
+    lower_behavior,
+    write_kernel,
+    write_scatter,
+)
 from weaver.compiler.model import Model
+from weaver.compiler.observing import shared_names, write_observation
 from weaver.errors import ModelError
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
@@ -155,6 +164,9 @@ def write(sim: Simulation) -> Written:
             texts += [act.lines, kernel.lines]
             names.append(kernel.name)
     sources, scatters = _sources(made)
+    watched = _observations(model)
+    texts += [lines for _, lines in watched]
+    names += [one.kernel for one, _ in watched]
     head = _head(made)
     text = "\n".join(
         [
@@ -166,8 +178,9 @@ def write(sim: Simulation) -> Written:
     )
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
-    reals = np.array([p.value for p in parameters if not p.integer], np.float64)
-    integers = np.array([p.value for p in parameters if p.integer], np.int64)
+    rooms = {whole: sum(len(s) for w, s in model.observed.values() if w == whole) for whole in (False, True)}
+    reals = np.array([p.value for p in parameters if not p.integer] + [0.0] * rooms[False], np.float64)
+    integers = np.array([p.value for p in parameters if p.integer] + [0] * rooms[True], np.int64)
     names += [s.name for s in scatters]
     cpu = cpu_target()
     identity = _identity(sim, text, types, made.grid, cpu)
@@ -182,8 +195,19 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        observations=tuple(one for one, _ in watched),
+        until=tuple(sim.conditions),
+        dt=sim.dt,
     )
     return Written(made, text, program)
+
+
+def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
+    known, shared = known_arrays(model), shared_names(model)
+    return [
+        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        for one in model.sim.observations
+    ]
 
 
 def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[..., None]]:

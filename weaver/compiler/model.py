@@ -78,6 +78,7 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
+        observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
     """
 
     sim: Simulation
@@ -88,6 +89,7 @@ class Model:
     sources: dict[str, FunctionSource] = field(default_factory=dict)
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
+    observed: dict[str, tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
     becomes: list[Become] = field(default_factory=list)
 
     def __post_init__(self) -> None:

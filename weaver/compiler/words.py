@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weaver.compiler.model import MAYBE
+from weaver.compiler.observing import observed
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
 
@@ -134,5 +135,5 @@ def _wrap(low: Expressions, node: ast.Call) -> str:
     return f"Vec{low.model.dim}({', '.join(parts)})"
 
 
-VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {"offset": _offset, "wrap": _wrap}
+VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {"offset": _offset, "wrap": _wrap, "observed": observed}
 """Words that are values: each returns their text."""
