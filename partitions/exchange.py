@@ -103,6 +103,8 @@ class Exchange:
         self.workers = max(worker_of) + 1
         self.peers = [w for w in range(self.workers) if w != rank]
         self.stale: list[set[str]] = [set() for _ in program.types]
+        for spec, stale in zip(program.types, self.stale, strict=True):
+            stale.update(spec.ghost_columns if spec.raster and spec.searched else ())  # nobody has sent them yet
         self.deaths = [0 for _ in program.types]
         self.relocations = [0 for _ in program.types]
         self.routes = [
@@ -121,6 +123,8 @@ class Exchange:
         The peers stay the same for all phases: a fault spreads by each worker telling all its peers once and then
         falling silent, so nobody may wait for somebody whom the news has not reached.
         """
+        if any(one.shared for one in self._program.observations):
+            return  # samples are swapped between all
         if all(np.isfinite(phase.reach) and not phase.far for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
@@ -224,6 +228,11 @@ class Exchange:
         """Send one batch to every peer; return copies of what each of them told."""
         received = self._swap({self._rank: [], **dict.fromkeys(self.peers, batch)})
         return {w: [array.copy() for array in arrays] for w, arrays in received.items() if w != self._rank}
+
+    def swap_all(self, arrays: Sequence[Array]) -> list[Batch]:
+        """Give every worker some arrays and get those of all, our own among them; all workers must be peers."""
+        batches = self._swap({w: [array.copy() for array in arrays] for w in [self._rank, *self.peers]})
+        return [batches[w] for w in sorted(batches)]
 
     def spread(self, fault: TickFault) -> TickFault:
         """Tell the fault to every peer that does not know, in place of the next exchange.

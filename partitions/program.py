@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.grid import Grid
+
+if TYPE_CHECKING:
+    from partitions.sums import Statistic
 
 FAULTS = {
     1: "position is not finite",
@@ -59,6 +62,7 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        raster: it is a layer: one row per cell of its raster, none of the columns is a position, nothing moves.
     """
 
     name: str
@@ -66,6 +70,7 @@ class TypeSpec:
     ghost_columns: tuple[str, ...]
     searched: bool
     mortal: bool
+    raster: bool = False
 
 
 class Argument(NamedTuple):
@@ -218,24 +223,73 @@ class Given:
     columns: tuple[NDArray[Any], ...]
 
 
+@dataclass(frozen=True)
+class Observed:
+    """A statistic of all entities of a type, sampled after ticks.
+
+    `kernel(rows, tick, status, values, reals, integers, kept, *out, *arguments)` computes the value of each of the
+    rows (uint32) that counts, packed to the front of the out arrays, one per component, int64 or float64 as the
+    statistic says; `kept` int64[1] is how many there are.
+
+    Attributes:
+        name: the observation's name.
+        type: index of the type.
+        kernel: name of the function in the loaded kernels.
+        arguments: columns, or "ids", of the type.
+        every: it is sampled when the number of ticks done is a multiple of it.
+        statistic: what is made of the values.
+        shared: kernels read it, or the end of the run hangs on it, so that every worker must know it.
+        slots: where kernels find it in `integers` if the result is whole, else in `reals`.
+    """
+
+    name: str
+    type: int
+    kernel: str
+    arguments: tuple[Argument, ...]
+    every: int
+    statistic: Statistic
+    shared: bool
+    slots: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Filled:
+    """Initial values of a raster.
+
+    `kernel(first, last, 0, status, values, reals, integers, geometry, edges x, edges y[, edges z], *columns)` fills the
+    own cells [first, last) of the columns that are not in `arrays`, in the raster's order; the others are
+    (cells of the world,) arrays, row-major, x fastest.
+    """
+
+    type: int
+    kernel: str
+    columns: tuple[str, ...]
+    arrays: Mapping[str, NDArray[Any]]
+
+
 @dataclass(frozen=True, eq=False)
 class Program:
     """Everything a runtime needs.
 
     Attributes:
-        types: the entity types.
+        types: the entity types, then the layers.
         phases: in the order of a tick.
         sources: the initial entities.
+        fills: the initial values of layers, each named once.
         grid: blocks and cells.
         seed: of the run.
-        reals: initial parameter values, float64.
-        integers: initial parameter values of int parameters, int64.
+        reals: initial parameter values, float64, then room for samples that kernels read.
+        integers: initial parameter values of int parameters, int64, then the same.
         kernels: loads the compiled functions in the calling process: name -> function.
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
         messages: what entities send each other.
         events: what they tell the outside.
+        observations: what is sampled.
+        until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
+            the run ends.
+        dt: length of a tick, for `time`.
     """
 
     types: tuple[TypeSpec, ...]
@@ -248,6 +302,10 @@ class Program:
     kernels: Callable[[], Kernels]
     identity: str
     cpu: tuple[str, str]
+    fills: tuple[Filled, ...] = ()
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     messages: tuple[MessageSpec, ...] = ()
     events: tuple[MessageSpec, ...] = ()
+    observations: tuple[Observed, ...] = ()
+    until: tuple[str, ...] = ()
+    dt: float = 1.0

@@ -16,7 +16,9 @@ from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.grid import Layout
+from partitions.observe import Observer, Sample
 from partitions.program import STATUS, Drawn, Program
+from partitions.raster import Raster
 from partitions.records import NO_ID
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
@@ -87,6 +89,16 @@ class Worker:
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, self.parts, self._exchange, self._crew, self._kernels)
+        self._observer = Observer(
+            program,
+            self.parts,
+            self._exchange,
+            self._crew,
+            self._kernels,
+            self._ticks.reals,
+            self._ticks.integers,
+            rank,
+        )
         self._commands = Commands(program, self.parts, self._exchange, self._crew, rank)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
@@ -113,11 +125,14 @@ class Worker:
                 for k in range(most // PIECE + 1):
                     low, high = min(first + k * PIECE, last), min(first + (k + 1) * PIECE, last)
                     self._exchange.distribute(source.type, *self._made(source, low, high))
-            rebuild_all([table for part in self.parts for table in part.tables], self._crew)
-            self._exchange.relocate(range(len(self._program.types)))
+            movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
+            rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
+            self._fill()
+            self._exchange.relocate(movable)
+            self._exchange.narrow()
+            self._observer.sample(0)
         except (TickFault, Poisoned) as error:
             raise self._stop(error) from None
-        self._exchange.narrow()
 
     def _made(self, source: Any, first: int, last: int) -> tuple[NDArray[np.int64], dict[str, Array]]:
         spec = self._program.types[source.type]
@@ -137,10 +152,27 @@ class Worker:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns
 
+    def _fill(self) -> None:
+        """Give the own cells of every layer their initial values."""
+        for fill in self._program.fills:
+            for part in self.parts:
+                raster = part.tables[fill.type]
+                assert isinstance(raster, Raster)
+                for name, values in fill.arrays.items():
+                    raster.fill(name, values)
+                edges = self._program.grid.cells[fill.type].edges
+                arrays = [raster.geometry, *edges, *(raster.columns[name] for name in fill.columns)]
+                status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
+                status[1] = NO_ID
+                kernel, n = self._kernels[fill.kernel], np.uint64(raster.n_own_cells)
+                kernel(np.uint64(0), n, 0, status, faults, self._ticks.reals, self._ticks.integers, *arrays)
+                if status[0]:
+                    raise TickFault(0, -1, fill.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
+
     # Running
 
     def advance(self, target: int, begun: Callable[[], None] | None = None) -> int:
-        """Run ticks until `tick` is `target` or a limit set by `release`.
+        """Run ticks until `tick` is `target`, a limit set by `release`, or a condition of the program holds.
 
         Args:
             target: ticks to be done.
@@ -161,10 +193,11 @@ class Worker:
         if begun is not None:
             begun()
         due = time.monotonic()
-        while self._begin(target, due):
+        while self.ended is None and self._begin(target, due):
             started = time.monotonic()
             try:
                 self._ticks.run(self.tick)
+                self._observer.sample(self.tick + 1)
             except (TickFault, Poisoned) as error:
                 self._end(0)
                 raise self._stop(error) from None
@@ -233,7 +266,7 @@ class Worker:
 
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values; only between two calls of `advance`, at the same tick on all workers."""
-        self._ticks.reals[:], self._ticks.integers[:] = reals, integers
+        self._ticks.reals[: len(reals)], self._ticks.integers[: len(integers)] = reals, integers
 
     def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The type of each entity that is owned here, -1 for the others."""
@@ -242,14 +275,25 @@ class Worker:
     def command(self, command: Command) -> None:
         """Carry out a command between two calls of `advance`, at the same tick on all workers."""
         self._commands.run(command)
+        self._observer.ended = None
 
     # Looking
+
+    @property
+    def ended(self) -> str | None:
+        """The condition that has ended the run, until a command changes the state."""
+        return self._observer.ended
+
+    def samples(self) -> list[Sample]:
+        """See `Observer.taken`."""
+        return self._observer.taken()
 
     def show(self) -> None:
         """Publish the present state, whether it is due or not; not while another thread is in `advance`."""
         if self.publisher is not None:
             fields = self.publisher.fields
-            shown = [self._shown(t, fields.get(s.name)) for t, s in enumerate(self._program.types)]
+            types = enumerate(self._program.types)
+            shown = [self._shown(t, fields.get(s.name)) for t, s in types if not s.raster]
             self.publisher.publish(self.tick, shown, force=True)
 
     def _shown(self, type: int, field: str | None) -> Shown:

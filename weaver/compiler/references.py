@@ -23,10 +23,13 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     """
     node = lowering.source.node
     loops: dict[str, set[Found]] = {}
+    around: list[tuple[str, ast.expr]] = []
     for n in ast.walk(node):
-        if isinstance(n, (ast.For, ast.comprehension)) and lowering.world_word(n.iter) == "near":
-            if isinstance(n.target, ast.Name):
+        if isinstance(n, (ast.For, ast.comprehension)) and isinstance(n.target, ast.Name):
+            if lowering.world_word(n.iter) == "near":
                 loops.setdefault(n.target.id, set()).update(_searched(lowering, n.iter))
+            elif lowering.world_word(n.iter) in ("around", "beside"):
+                around.append((n.target.id, n.iter))
         if isinstance(n, (ast.For, ast.comprehension)) and lowering.world_word(n.iter) == "links":
             assert isinstance(n.iter, ast.Call)
             types_of = lowering.model.tied_types(links.kind_of(lowering, n.iter), lowering.me_type)
@@ -41,12 +44,16 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     ]
     found: dict[str, set[Found]] = {}
 
-    def types(value: ast.expr) -> set[Found] | None:
-        """What it can be; empty for None; None for a value that is no entity."""
+    def types(value: ast.expr, cell: bool = False) -> set[Found] | None:
+        """What it can be; empty for None; None for a value that is no entity. `cell`: whose cells around are meant."""
         if isinstance(value, ast.Constant) and value.value is None:
             return set()
         if lowering.world_word(value) in MAYBE:
             return set(_searched(lowering, value))
+        if lowering.world_word(value) == "at":
+            return set(_searched(lowering, value, 0))
+        if isinstance(value, ast.Name) and value.id == lowering.me and lowering.model.is_layer(lowering.me_type):
+            return {("", lowering.me_type)} if cell else None
         if isinstance(value, ast.Name):
             if value.id in loops:
                 return loops[value.id]
@@ -62,6 +69,12 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     changed = True
     while changed:
         changed = False
+        for name, call in around:
+            assert isinstance(call, ast.Call)
+            for centre in [*call.args, *(k.value for k in call.keywords)][:1]:
+                cells = types(centre, cell=True) or set()
+                changed |= not cells <= loops.setdefault(name, set())
+                loops[name] |= cells
         for name, value, _ in assigned:
             kinds = types(value)
             if (kinds is not None and not kinds <= found.get(name, set())) or (kinds == set() and name not in found):
@@ -93,8 +106,9 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
                 "They are read from different places.",
                 "Use two names.",
             )
+        sure = all(lowering.world_word(value) == "at" for other, value, _ in assigned if other == name)
         row, tag = f"{name}_row_", f"{name}_tag_" if len(kinds) > 1 else None
-        result[name] = Ref(tuple(sorted(t for _, t in kinds)), row, tag, prefix=prefixes.pop())
+        result[name] = Ref(tuple(sorted(t for _, t in kinds)), row, tag, sure, prefixes.pop())
     return result
 
 
@@ -110,9 +124,14 @@ def pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
     return result
 
 
-def _searched(lowering: Scope, call: ast.expr) -> list[Found]:
+def _searched(lowering: Scope, call: ast.expr, place: int = 1) -> list[Found]:
     assert isinstance(call, ast.Call)
-    kind = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "kind"), None)
+    name = "kind" if place else "layer"
+    kind = call.args[place] if len(call.args) > place else _keyword(call, name)
     if kind is None:
         return []  # the search itself will say that the type is missing
     return [("", lowering.model.kinds.index(k)) for k in lowering.kinds_of(kind)]
+
+
+def _keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((k.value for k in call.keywords if k.arg == name), None)
