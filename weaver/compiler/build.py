@@ -15,13 +15,15 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, TypeSpec
 from weaver import cells as layer_cells
 from weaver import settle
+from weaver.compiler import messages
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
 from weaver.compiler.raster import diffusion_phase, write_fill
+from weaver.compiler.readers import check_readers
 from weaver.entity import Layer
 from weaver.errors import ModelError
 from weaver.obstacles import NAMES, Obstacles
@@ -116,6 +118,11 @@ def plan(sim: Simulation) -> Plan:
         reach
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
         if any(a.reaches for a in acts) and math.isfinite(reach)
+    ]
+    moves += [
+        look_reach
+        for (_, acts), (_, look_reach) in zip(behaviors, reaches, strict=True)
+        if any(word == "deposit" for act in acts for _, word in act.lowering.cells)
     ]
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
@@ -213,8 +220,9 @@ def write(sim: Simulation) -> Written:
         phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
-            texts += [act.lines, kernel.lines]
-            names.append(kernel.name)
+            ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+            texts += [act.lines, kernel.lines, lines]
+            names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
     fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
     head = _head(made)
@@ -230,6 +238,7 @@ def write(sim: Simulation) -> Written:
             "",
         ]
     )
+    check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
     reals = np.array([p.value for p in parameters if not p.integer], np.float64)
@@ -252,6 +261,8 @@ def write(sim: Simulation) -> Written:
         cpu=cpu,
         fills=tuple(fill for fill, _ in fills),
         statics=statics,
+        messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
+        events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
     )
     return Written(made, text, program)
 
@@ -272,8 +283,9 @@ def _phase(
         for type, name in act.lowering.reads:
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
-        for type, _ in act.lowering.cells:
-            looks.setdefault(type)
+        for type, word in act.lowering.cells:
+            if word != "deposit":
+                looks.setdefault(type)
         for type in act.lowering.looked.values():
             looks.setdefault(type)
             for c in model.fields[type]["position"].columns:
@@ -287,7 +299,11 @@ def _phase(
         kills = act.moves and "absorb" in model.sim.box.boundaries
         kills = kills or act.lowering.removes or bool(act.lowering.becomes)
         outlets = tuple(made.spec for made in act.lowering.outlets.values())
-        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets))
+        ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+        inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
+        done.append(
+            Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets, inboxes)
+        )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
@@ -299,6 +315,7 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
+        any(a.lowering.far for a in acts),
     )
     return phase, written
 
