@@ -359,6 +359,28 @@ class Run:
             table = table.select(["id", *(name for name in fields if name != "id")])
         return table
 
+    def events(self, kind: type[Event]) -> pa.Table:
+        """The events of a kind that happened since the last call, ordered by (tick, behavior, type, id, sequence).
+
+        Returns:
+            Columns tick, time, type (the name), id, and the event's fields; vectors as lists.
+
+        Raises:
+            ModelError: no behavior emits such events.
+        """
+        known = [spec.name for spec in self._program.events]
+        name = getattr(kind, "__name__", str(kind))
+        if name not in known:
+            raise ModelError(
+                f"events({name}) was asked for; the behaviors emit {', '.join(known) or 'none'}.\n"
+                f"There is nothing to give.\n"
+                f"Write world.emit({name}(...)) in a behavior."
+            )
+        with self._standing():
+            entries = self._runtime.take_events(known.index(name))
+        types = [spec.name for spec in self._program.types]
+        return event_table(kind.__fields__, entries, types, self.simulation.dt)
+
     def layer(self, layer: type[Layer], field: str | None = None) -> NDArray[Any]:
         """Collect the values of a layer: [y, x] or [z, y, x] in storage type, row 0 at low y.
 
@@ -392,28 +414,6 @@ class Run:
             with self._standing():
                 kept = self._layer_columns(index)
         return layer_array(layer, self._program.grid.cells[index].shape, kept, field)
-
-    def events(self, kind: type[Event]) -> pa.Table:
-        """The events of a kind that happened since the last call, ordered by (tick, behavior, type, id, sequence).
-
-        Returns:
-            Columns tick, time, type (the name), id, and the event's fields; vectors as lists.
-
-        Raises:
-            ModelError: no behavior emits such events.
-        """
-        known = [spec.name for spec in self._program.events]
-        name = getattr(kind, "__name__", str(kind))
-        if name not in known:
-            raise ModelError(
-                f"events({name}) was asked for; the behaviors emit {', '.join(known) or 'none'}.\n"
-                f"There is nothing to give.\n"
-                f"Write world.emit({name}(...)) in a behavior."
-            )
-        with self._standing():
-            entries = self._runtime.take_events(known.index(name))
-        types = [spec.name for spec in self._program.types]
-        return event_table(kind.__fields__, entries, types, self.simulation.dt)
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits: equal for equal states, whatever the partitions and workers."""
