@@ -128,6 +128,11 @@ def plan(sim: Simulation) -> Plan:
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
         if any(a.reaches for a in acts) and math.isfinite(reach)
     ]
+    moves += [
+        look_reach
+        for (_, acts), (_, look_reach) in zip(behaviors, reaches, strict=True)
+        if any(word == "deposit" for act in acts for _, word in act.lowering.cells)
+    ]
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
     return Plan(model, behaviors, reaches, space, grid)
@@ -302,8 +307,9 @@ def _phase(
         for type, name in act.lowering.reads:
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
-        for type, _ in act.lowering.cells:
-            looks.setdefault(type)
+        for type, word in act.lowering.cells:
+            if word != "deposit":
+                looks.setdefault(type)
         for type in act.lowering.looked.values():
             looks.setdefault(type)
             for c in model.fields[type]["position"].columns:
