@@ -109,8 +109,10 @@ class Interpreter:
         return cells.array(field if field is not None else next(iter(cells.fields)))
 
     def events(self, kind: type[Event]) -> list[dict[str, Any]]:
-        """All events of a class so far, in order: tick, time, type, id, and the fields."""
-        return [{k: v for k, v in e.items() if k != "event"} for e in self._stage.events if e["event"] is kind]
+        """Events of a class since they were asked for last, in order: tick, time, type, id, and the fields."""
+        told, stage = [e for e in self._stage.events if e["event"] is kind], self._stage
+        stage.events = [e for e in stage.events if e["event"] is not kind]
+        return [{k: v for k, v in e.items() if k != "event"} for e in told]
 
     def observations(self) -> dict[str, list[tuple[int, Any]]]:
         """Observation -> (tick, value) of every sample."""
