@@ -244,17 +244,18 @@ class Conclusion:
         for outcome in self.outcomes:
             kinds.setdefault(outcome.rows.kind, []).append(outcome.me.id)
         mailbox.consume(self.scene.turn, kinds.items())
-        dropped = [m for id in buried for m in mailbox.bury(id)]
-        dropped += [m for id, kind in turned for m in mailbox.turn(id, kind)]
+        for id in buried:
+            mailbox.bury(id)
+        for id, kind in turned:
+            mailbox.turn(id, kind)
+        if not any(outcome.acts.letters for outcome in self.outcomes):
+            return
         where = {
             int(id): rows.kind for rows in stage.rows.values() if not isinstance(rows, CellRows) for id in rows.ids
         }
         for outcome in self.outcomes:
             for to, letter in outcome.acts.letters:
-                if not mailbox.deliver(to, where.get(to), letter):
-                    dropped.append(letter)
-        for letter in dropped:
-            stage.dropped[letter.kind.__name__] += 1
+                mailbox.deliver(to, where.get(to), letter)
 
     def _tell(self) -> None:
         """Note events in order."""

@@ -87,7 +87,8 @@ class Records(Searches):
                 "Only events are told to the outside.",
                 f"Declare class {type(event).__name__}(wv.Event).",
             )
-        self._acts.events.append((self._acts.next(), type(event), message_values(event)))
+        values = {n: v if isinstance(v, (int, float)) else list(v) for n, v in message_values(event).items()}
+        self._acts.events.append((self._acts.next(), type(event), values))
 
     def observed(self, name: str) -> Any:
         """The latest sample."""
