@@ -31,7 +31,7 @@ class Compiled:
     def __init__(self, sim):
         self.run = sim.start(partitions=3)
         self.step, self.set, self.digest = self.run.step, self.run.set, self.run.digest
-        self.stats = self.run.stats
+        self.stats, self.layer = self.run.stats, self.run.layer
 
     def events(self, kind):
         """Events since the last call, in order."""
