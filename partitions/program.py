@@ -81,7 +81,9 @@ class Argument(NamedTuple):
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
     "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
-    "static" (one of `Program.statics`, by name).
+    "static" (one of `Program.statics`, by name), "tie" (int64; "NAME@first": where each row's entries begin;
+    "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
+    gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
     """
 
     kind: str
@@ -174,6 +176,8 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
+        ties: kinds of ties that it reads along, see `partitions.ties`.
+        tied: type index that the other end may have -> columns that are read of it.
         far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
@@ -185,6 +189,8 @@ class Phase:
     looks: tuple[int, ...]
     reach: float
     far: bool = False
+    ties: tuple[str, ...] = ()
+    tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 Kernels = Mapping[str, Callable[..., None]]

@@ -17,6 +17,7 @@ from partitions.mail import Letters, Mail
 from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
+from partitions.ties import Ties
 
 Second = tuple[Partition, int, dict[str, Array]]
 """A partition, a type, and the second buffers that its acts wrote."""
@@ -43,6 +44,7 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self._ties = Ties(program, parts, exchange)
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
         self.deposits = Deposits(program, parts, exchange)
@@ -68,6 +70,8 @@ class Tick:
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
+        if phase.ties:
+            self._ties.gather(index)
         waiting, records = self._act(index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
@@ -111,7 +115,7 @@ class Tick:
                 boxes = {b.message: self.mail.open(b, act.type, part_number, part, tick) for b in act.inboxes}
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
-                arrays = [self._array(argument, part, act, new, boxes) for argument in act.arguments]
+                arrays = [self._array(argument, part, act, new, boxes, index) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
                 rooms = self._rooms.setdefault((index, number, part.number), {})
                 pieces = []
@@ -173,7 +177,13 @@ class Tick:
         return born
 
     def _array(
-        self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array], boxes: Mapping[int, Letters]
+        self,
+        argument: Argument,
+        part: Partition,
+        act: Act,
+        new: Mapping[str, Array],
+        boxes: Mapping[int, Letters],
+        index: int,
     ) -> Array | None:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
@@ -182,6 +192,8 @@ class Tick:
             return boxes[argument.type][argument.name]
         if argument.kind == "static":
             return self._program.statics[argument.name]
+        if argument.kind in ("tie", "tied"):
+            return self._ties.array(index, part.number, act.type, argument)
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

@@ -29,7 +29,7 @@ from weaver.compiler.kernel import (
     write_kernel,
     write_scatter,
 )
-from weaver.compiler.model import Model
+from weaver.compiler.model import TIE_ARRAYS, Model
 from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
@@ -85,8 +85,7 @@ def plan(sim: Simulation) -> Plan:
     Raises:
         BehaviorError, ModelError: the model cannot run.
     """
-    model = Model(sim)
-    behaviors = [(b, _lowered(model, b)) for b in sim.behaviors]
+    model, behaviors = _lowered(sim)
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
@@ -138,7 +137,21 @@ def plan(sim: Simulation) -> Plan:
     return Plan(model, behaviors, reaches, space, grid)
 
 
-def _lowered(model: Model, turn: Turn) -> list[Lowered]:
+def _lowered(sim: Simulation) -> tuple[Model, list[tuple[Any, list[Lowered]]]]:
+    """Lower every behavior; again if types become of others, to which links then lead, that were not known before."""
+    model = Model(sim)
+    while True:
+        for link in sim.links:
+            model.topology(link)
+        behaviors = [(turn, _acts(model, turn)) for turn in sim.behaviors]
+        acts = [act for _, acts in behaviors for act in acts]
+        turned = {(act.type, b.type) for act in acts for b in model.becomes if b.number in act.lowering.becomes}
+        if turned <= model.turned or not any(act.lowering.ties for act in acts):
+            return model, behaviors
+        model = Model(sim, model.turned | turned, model.topologies)
+
+
+def _acts(model: Model, turn: Turn) -> list[Lowered]:
     if isinstance(turn, Behavior):
         return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
     return []
@@ -259,6 +272,7 @@ def write(sim: Simulation) -> Written:
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
@@ -340,8 +354,23 @@ def _phase(
         tuple(sorted(looks)),
         reach if reaching else 0.0,
         any(a.lowering.far for a in acts),
+        *_tied(model, acts),
     )
     return phase, written
+
+
+def _tied(model: Model, acts: list[Lowered]) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
+    """The links that a phase reads along, and the columns of each type at the other ends."""
+    names: dict[str, None] = {}
+    tied: dict[int, dict[str, None]] = {}
+    for act in acts:
+        for link in act.lowering.ties:
+            names.setdefault(link.__name__)
+            for t in model.tied_types(link, act.type):
+                tied.setdefault(t, {})
+        for t, f in act.lowering.tied:
+            tied.setdefault(t, {}).update(dict.fromkeys(model.fields[t][f].columns))
+    return tuple(names), {t: tuple(columns) for t, columns in tied.items()}
 
 
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
-from weaver.compiler import messages
+from weaver.compiler import links, messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
@@ -283,6 +283,7 @@ def known_arrays(model: Model) -> dict[str, Argument]:
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
     known.update({name: Argument("static", 0, name) for name in model.statics})
+    known.update(links.arrays(model))
     return known
 
 
@@ -353,12 +354,12 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
 
 def element_type(model: Model, argument: Argument) -> str:
     """numba's name of the type of an array's elements."""
-    if argument.kind in ("column", "out"):
+    if argument.kind in ("column", "out", "tied") and argument.name != "@id":
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
     if argument.kind == "static":
         return TYPES[model.statics[argument.name].dtype.str]
-    return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
+    return {"start": "uint64", "dead": "uint8", "edges": "float64"}.get(argument.kind, "int64")
 
 
 # ---- initial entities -------------------------------------------------------------------------------------------
