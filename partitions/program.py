@@ -50,6 +50,9 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        scratch: columns that mean something within one phase only: they have rows like the others, but are neither
+            carried to other workers, nor brought into order, digested or shown. Those that are in `ghost_columns` too
+            can be refreshed.
     """
 
     name: str
@@ -57,6 +60,7 @@ class TypeSpec:
     ghost_columns: tuple[str, ...]
     searched: bool
     mortal: bool
+    scratch: tuple[Column, ...] = ()
 
 
 class Argument(NamedTuple):
@@ -111,6 +115,8 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest move per axis, in units of length; infinite with jumps.
+        fills: (type, scratch column, value) that all rows get before it, ghosts too.
+        before: what is done first under the same number, each with a refresh of its own: a meeting's choices.
     """
 
     name: str
@@ -120,6 +126,8 @@ class Phase:
     reads: Mapping[int, tuple[str, ...]]
     looks: tuple[int, ...]
     reach: float
+    fills: tuple[tuple[int, str, int], ...] = ()
+    before: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -18,14 +18,15 @@ from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_wid
 from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
-from weaver.compiler.model import Model
+from weaver.compiler.meeting import lower_meeting, meeting_phase
+from weaver.compiler.model import SCRATCH, Model
 from weaver.errors import ModelError
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
-from weaver.turns import Behavior
+from weaver.turns import Behavior, Meeting, Turn
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
+SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "pairs.py")
 """Modules of ours that generated ones compile in."""
 SETTLE = (
     "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "move8", "nearest_image",
@@ -46,7 +47,7 @@ class Plan:
     """
 
     model: Model
-    behaviors: list[tuple[Behavior, list[Lowered]]]
+    behaviors: list[tuple[Turn, list[Lowered]]]
     reaches: list[tuple[float, float]]
     space: Space
     grid: Grid
@@ -59,7 +60,7 @@ def plan(sim: Simulation) -> Plan:
         BehaviorError, ModelError: the model cannot run.
     """
     model = Model(sim)
-    behaviors = [(b, [lower_behavior(model, b, model.kinds.index(k)) for k in b.types]) for b in sim.behaviors]
+    behaviors = [(turn, _lowered(model, turn)) for turn in sim.behaviors]
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
@@ -97,7 +98,13 @@ def plan(sim: Simulation) -> Plan:
     return Plan(model, behaviors, reaches, space, grid)
 
 
-def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Behavior, list[Lowered]]], space: Space) -> None:
+def _lowered(model: Model, turn: Turn) -> list[Lowered]:
+    if isinstance(turn, Meeting):
+        return [*lower_meeting(model, turn)]
+    return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
+
+
+def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Turn, list[Lowered]]], space: Space) -> None:
     for behavior, acts in behaviors:
         for act in acts:
             for name in act.lowering.looked:
@@ -147,7 +154,12 @@ def write(sim: Simulation) -> Written:
     names: list[str] = []
     texts: list[list[str]] = []
     for (behavior, acts), (reach, look_reach) in zip(made.behaviors, made.reaches, strict=True):
-        phase, written = _phase(model, behavior, acts, reach, look_reach)
+        if isinstance(behavior, Meeting):
+            phase, written = meeting_phase(
+                behavior, acts, lambda some, turn=behavior, far=reach, at=look_reach: _phase(model, turn, some, far, at)
+            )
+        else:
+            phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
             texts += [act.lines, kernel.lines]
@@ -192,7 +204,7 @@ def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[...
 
 
 def _phase(
-    model: Model, behavior: Behavior, acts: list[Lowered], reach: float, look_reach: float
+    model: Model, behavior: Turn, acts: list[Lowered], reach: float, look_reach: float
 ) -> tuple[Phase, list[Made]]:
     reads: dict[int, dict[str, None]] = {}
     looks: dict[int, None] = {}
@@ -228,13 +240,16 @@ def _phase(
 
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
     result = []
+    phases = [step for phase in phases for step in (*phase.before, phase)]
     for t in range(len(model.kinds)):
         columns = tuple(Column(c, f.dtype) for f in model.fields[t].values() for c in f.columns)
         read = {c for p in phases for c in p.reads.get(t, ())}
-        ghost = tuple(c.name for c in columns if c.name in read)
+        touched = {x.name for p in phases for a in p.acts for x in a.arguments if x.type == t and x.kind == "column"}
+        scratch = tuple(Column(c, dtype) for c, dtype in SCRATCH.items() if c in touched)
+        ghost = tuple(c.name for c in (*columns, *scratch) if c.name in read)
         searched = any(t in p.looks for p in phases)
         mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
-        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal))
+        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal, scratch))
     return tuple(result)
 
 
@@ -251,7 +266,8 @@ def _head(made: Plan) -> list[str]:
         "",
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
-        "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.pairs import beats, pair_rank",
+        "from weaver.random import exponential, fold, integer, normal, uniform, uniform_between, unit2, unit3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
@@ -262,6 +278,10 @@ def _head(made: Plan) -> list[str]:
         "",
         "def kernel_(signature):",
         "    return njit(signature, cache=True, **options_)",
+        "",
+        "",
+        "strict_ = dict(fastmath=False, error_model='numpy', nogil=True)  # of what both sides of a meeting compute",
+        "both_ = njit(**strict_)",
         "",
         "",
         "@helper_",

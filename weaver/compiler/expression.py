@@ -87,7 +87,7 @@ class Expressions(Scope, ABC):
 
     def writes_me(self, node: ast.Call) -> bool:
         """Whether a call passes `me` on to a helper, which may write it."""
-        return any(isinstance(a, ast.Name) and a.id == self.me for a in [*node.args, *(k.value for k in node.keywords)])
+        return any(isinstance(a, ast.Name) and a.id in self.own for a in [*node.args, *(k.value for k in node.keywords)])
 
     def values(self, nodes: Sequence[ast.expr]) -> list[str]:
         """Operands from left to right; what stands left of a hoisted one is computed before it."""
@@ -221,7 +221,7 @@ class Expressions(Scope, ABC):
 
     def name(self, node: ast.Name) -> str:
         """Text of a variable or a captured value."""
-        if node.id in (self.me, self.world) or self.reference(node) is not None:
+        if node.id in (*self.own, self.world) or self.reference(node) is not None:
             what = "the world" if node.id == self.world else "an entity"
             self.fail(
                 node,
@@ -246,9 +246,9 @@ class Expressions(Scope, ABC):
     def attribute(self, node: ast.Attribute) -> str:
         """A field, a component, a word of the world, or a captured value."""
         if isinstance(node.value, ast.Name):
-            if node.value.id == self.me:
+            if node.value.id in self.own:
                 if node.attr == "id":
-                    return self.need("id_")
+                    return self.need(self.own[node.value.id].id)
                 return self.own_field(node, write=False)
             if node.value.id == self.world:
                 return self.world_value(node)
@@ -324,7 +324,8 @@ class Expressions(Scope, ABC):
             return isinstance(node.value, int)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             ref = self.reference(node.value)
-            kinds = ref.types if ref is not None else (self.me_type,) if node.value.id == self.me else ()
+            own = self.own.get(node.value.id)
+            kinds = ref.types if ref is not None else (own.type,) if own is not None else ()
             fields = [self.model.fields[k].get(node.attr) for k in kinds]
             if fields:
                 return all(f is not None and f.kind in ("int", "bool") for f in fields)
@@ -395,8 +396,8 @@ class Expressions(Scope, ABC):
 
     def identity(self, node: ast.expr) -> str | None:
         """Text of the id of an entity expression; -1 stands for None."""
-        if isinstance(node, ast.Name) and node.id == self.me:
-            return self.need("id_")
+        if isinstance(node, ast.Name) and node.id in self.own:
+            return self.need(self.own[node.id].id)
         ref = self.reference(node)
         if ref is None:
             return None
@@ -537,8 +538,8 @@ class Expressions(Scope, ABC):
     def instance_test(self, node: ast.Call) -> str:
         """`isinstance(other, Wolf)`: known when the text is made, or from the tag."""
         wanted = {self.model.kinds.index(k) for k in self.kinds_of(node.args[1]) if k in self.model.kinds}
-        if isinstance(node.args[0], ast.Name) and node.args[0].id == self.me:
-            return str(self.me_type in wanted)
+        if isinstance(node.args[0], ast.Name) and node.args[0].id in self.own:
+            return str(self.own[node.args[0].id].type in wanted)
         ref = self.reference(node.args[0])
         if ref is None:
             self.fail(node, "isinstance is asked of a value", "Only entities have types here.", "Pass an entity.")

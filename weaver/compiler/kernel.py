@@ -13,14 +13,14 @@ from partitions.program import Argument
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
-from weaver.compiler.model import Model, column_name, convert
+from weaver.compiler.model import SCRATCH, Model, column_name, convert
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
 from weaver.field import Field
 from weaver.random import DRAWS, key
 from weaver.sources import Scatter
-from weaver.turns import Behavior
+from weaver.turns import Behavior, Meeting
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 TYPES = {
@@ -47,10 +47,15 @@ class Made:
 class Lowered:
     """A behavior lowered for one of its types, before its kernel is written."""
 
-    behavior: Behavior
+    behavior: Behavior | Meeting
     type: int
     lowering: Lowering
     lines: list[str]
+
+    @property
+    def keyed(self) -> str:
+        """The type's name in the key of its random numbers."""
+        return self.lowering.model.name(self.type)
 
     @property
     def name(self) -> str:
@@ -120,7 +125,10 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         if name in known:
             array(name, known[name])
         elif name == "key_":
-            prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, t, lowered.behavior.name)):#x})")
+            prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, lowered.keyed, lowered.behavior.name)):#x})")
+        elif name == "folded_":
+            ranks = int(key(model.sim.seed, lowered.keyed, lowered.behavior.name))
+            prologue.append(f"folded_ = fold(np.uint64({ranks:#x}), tick_)")
         elif name == "reach_":
             prologue.append(f"reach_ = {constant(look_reach)}")
     geometries = [(k, model.name(k)) for k in range(len(model.kinds))]
@@ -222,6 +230,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
         for f in model.fields[k].values():
             for c in f.columns:
                 known[column_name(t, c)] = Argument("column", k, c)
+        known.update({column_name(t, c): Argument("column", k, c) for c in SCRATCH})
         for kind in ("ids", "start", "geometry"):
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
@@ -269,6 +278,8 @@ def _signature(model: Model, arrays: dict[str, Argument]) -> str:
 
 
 def _element(model: Model, argument: Argument) -> str:
+    if argument.name in SCRATCH:
+        return TYPES[SCRATCH[argument.name]]
     if argument.kind in ("column", "out"):
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
 
 AXES = "xyz"
+SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
+"""Scratch columns of those who take part in a meeting: whom it chose (an id, or -1), that one's row, whether it is free."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -45,12 +47,36 @@ class Ref:
         row: text of its row; a loop's own row is unsigned and never None.
         tag: text of the type index, where there are several.
         loop: it is a loop's variable.
+        place: text of its position, where that is not what its row holds.
     """
 
     types: tuple[int, ...]
     row: str
     tag: str | None = None
     loop: bool = False
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Own:
+    """An entity that a function may write: `me`, and in a meeting the other one too.
+
+    Attributes:
+        type: its type's index.
+        prefix: of the names of its fields in the generated text.
+        id: generated name of its id.
+        loaded: fields that are used; written: those that are stored.
+    """
+
+    type: int
+    prefix: str
+    id: str
+    loaded: dict[str, None]
+    written: dict[str, None]
+
+    def names(self, fields: Iterable[str]) -> list[str]:
+        """Generated names of fields."""
+        return [f"{self.prefix}_{f}_" for f in fields]
 
 
 @dataclass(frozen=True)

@@ -100,7 +100,7 @@ def _draw(low: Expressions, node: ast.Call, word: str) -> str:
 def _position(low: Expressions, node: ast.expr) -> str:
     """Emit the position of an entity or a place; its name."""
     held = low.temporary("p")
-    if isinstance(node, ast.Name) and node.id == low.me:
+    if isinstance(node, ast.Name) and node.id in low.own:
         code = low.own_field(ast.copy_location(ast.Attribute(node, "position"), node), write=False)
     else:
         ref = low.reference(node)
