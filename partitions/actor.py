@@ -15,6 +15,7 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
+from partitions.command import Command
 from partitions.errors import TickFault, TransportError
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
@@ -185,6 +186,14 @@ class WorkerActor:
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """See `Worker.set_parameters`."""
         self._built().set_parameters(reals, integers)
+
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Worker.types_of`."""
+        return self._built().types_of(ids)
+
+    def command(self, command: Command) -> None:
+        """See `Worker.command`."""
+        self._built().command(command)
 
     # Looking
 

@@ -20,6 +20,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from partitions.actor import Outcome, Place, Status, WorkerActor
+from partitions.command import Command
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
 from partitions.grid import make_layout
@@ -132,6 +133,15 @@ class Cluster(Runtime):
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values from the next tick on; not during `advance`."""
         self._each("set_parameters", np.asarray(reals, np.float64), np.asarray(integers, np.int64))
+
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The type of each of these entities, -1 where there is none of that id; not during `advance`."""
+        types: NDArray[np.int64] = np.max(self._each("types_of", ids), axis=0)
+        return types
+
+    def command(self, command: Command) -> None:
+        """Let entities come, change and go before the next tick; not during `advance`."""
+        self._each("command", ray.put(command))
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits."""

@@ -72,11 +72,23 @@ def fault_error(behavior: str, kind: str, fault: TickFault) -> RunError:
         ),
     }
     texts[8] = (
-        f"an element that does not exist was read at tick {fault.tick}: {who} took values[k] of a table, and k is "
-        f"outside it.\n"
+        f"an element that does not exist was named at tick {fault.tick}: {who} took values[k] of a table or array, and "
+        f"k is outside it.\n"
         f"There is no value to go on with.\n"
         f"Keep the index below the length in '{behavior}', for example values[k % len(values)]."
     )
+    wrong = {
+        9: f"farther than its reach, {limit:g} per axis",
+        10: "where no place is, since a position is finite",
+        11: "outside the box, whose boundary is strict",
+    }
+    if fault.code in wrong:
+        texts[fault.code] = (
+            f"spawned {wrong[fault.code]}, at tick {fault.tick}: {who} stands at {along} = {before:g} and wanted it at "
+            f"{_number(after)}.\n"
+            f"The newborn would belong to a partition that does not hear of it.\n"
+            f"Spawn it nearer, or write reach={wider} in @sim.behavior (jumps=True: no limit)."
+        )
     text = texts.get(fault.code)
     return RunError(text if text else f"{who} broke rule {fault.code} at tick {fault.tick}: {fault.values}")
 

@@ -16,11 +16,13 @@ import numpy as np
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
 from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from weaver import settle
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.meeting import lower_meeting, meeting_phase
 from weaver.compiler.model import SCRATCH, Model
 from weaver.errors import ModelError
+from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
@@ -28,11 +30,11 @@ from weaver.turns import Behavior, Meeting, Turn
 
 SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "pairs.py")
 """Modules of ours that generated ones compile in."""
-SETTLE = (
-    "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "move8", "nearest_image",
-    "next_draw", "record", "settle_absorb", "settle_clamp", "settle_periodic", "settle_reflect", "settle_strict",
-    "strip_room", "to_index", "to_int", "to_row", "within2", "within3", "wrapped",
-)  # fmt: skip
+SETTLE = tuple(
+    name
+    for name, made in vars(settle).items()
+    if getattr(made, "__module__", "") == settle.__name__ and not name.startswith("_")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +93,7 @@ def plan(sim: Simulation) -> Plan:
     moves = [
         reach
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
-        if any(a.moves for a in acts) and math.isfinite(reach)
+        if any(a.reaches for a in acts) and math.isfinite(reach)
     ]
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
@@ -218,14 +220,17 @@ def _phase(
                 reads.setdefault(type, {}).setdefault(c)
     done, written = [], []
     for act in acts:
-        columns = [c for f in act.lowering.written for c in model.fields[act.type][f].columns]
+        own = model.fields[act.type]
+        columns = [c for f in act.lowering.written if f in own for c in own[f].columns]
         buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
         kernel = write_kernel(model, act, buffered, reach, look_reach)
         kills = act.moves and "absorb" in model.sim.box.boundaries
-        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills))
+        kills = kills or bool(act.lowering.removes or act.lowering.becomes)
+        outlets = tuple(made.spec for made in act.lowering.outlets.values())
+        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets))
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
-    moving = any(a.moves for a in acts)
+    reaching = any(a.reaches for a in acts)
     phase = Phase(
         behavior.name,
         behavior.every,
@@ -233,7 +238,7 @@ def _phase(
         tuple(done),
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
-        reach if moving else 0.0,
+        reach if reaching else 0.0,
     )
     return phase, written
 
@@ -390,41 +395,5 @@ def _check_unique(chosen: np.ndarray[Any, Any], counted: list[tuple[int, int]]) 
 
 
 def _columns(made: Plan, source: Added, type: int) -> tuple[np.ndarray[Any, Any], ...]:
-    columns = []
-    for f in made.model.fields[type].values():
-        values = source.fields.get(f.name)
-        for k, _ in enumerate(f.columns):
-            if values is None:
-                default = f.default if f.vector is None else [f.default.x, f.default.y, getattr(f.default, "z", 0.0)][k]
-                column = np.full(source.count, default, f.dtype)
-            else:
-                column = np.array(values if f.vector is None else np.asarray(values)[:, k], f.dtype)
-            if f.name == "position":
-                column = _settled(made, source, type, k, column)
-            elif column.dtype.kind == "f":
-                column[np.isnan(column)] = np.nan
-            columns.append(column)
-    return tuple(columns)
-
-
-def _settled(made: Plan, source: Added, type: int, k: int, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    axis = made.space.axes[k]
-    quantum = made.space.quantum32 if made.model.single(type) else made.space.quantum
-    p = np.rint(column.astype(np.float64) / quantum) * quantum + 0.0
-    p = np.where((p < axis.low) & (p > axis.low - axis.quantum), axis.low, p)  # `weaver.settle.at_edge`
-    p = np.where((p > axis.high) & (p < axis.high + axis.quantum), axis.high, p)
-    if axis.periodic:
-        p = np.where(p < axis.low, p + axis.length, np.where(p >= axis.high, p - axis.length, p))
-        far = (p < axis.low) | (p >= axis.high)
-        p = np.where(far, p - axis.length * np.floor((p - axis.low) / axis.length), p)
-        p = np.where((p < axis.low) | (p >= axis.high), axis.low, p) + 0.0
-    outside = ~((p >= axis.low) & (p <= axis.high))
-    if outside.any():
-        row = int(np.flatnonzero(outside)[0])
-        raise ModelError(
-            f"{source.type.__name__} row {row} has position.{'xyz'[k]} = {column[row]:g}; "
-            f"the box goes from {axis.low:g} to {axis.high:g}.\n"
-            f"No partition would own it.\n"
-            f"Move it inside, or choose a larger Box or another origin."
-        )
-    return p.astype(column.dtype)
+    fields = made.model.fields[type].values()
+    return tuple(stored_columns(source.type.__name__, fields, made.space, source.count, source.fields).values())

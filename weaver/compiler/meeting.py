@@ -15,10 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from partitions.program import Phase
+from weaver.compiler.constants import constant
 from weaver.compiler.helper import finish_returns, marked_return
-from weaver.compiler.kernel import INNER, Lowered, Made
+from weaver.compiler.kernel import INNER, Lowered, Made, turns
 from weaver.compiler.lower import Lowering
-from weaver.compiler.model import Model, Own, Ref, column_name
+from weaver.compiler.model import Model, Own, Ref, column_name, convert
+from weaver.compiler.outlet import COUNT
 from weaver.compiler.search import Search
 from weaver.compiler.source import FunctionSource
 from weaver.errors import ModelError
@@ -142,7 +144,7 @@ class Pairing:
         model.active.pop()
         if "reflect" in model.sim.box.boundaries:
             for own in low.own.values():
-                if "position" in own.written and model.turns(own.type):
+                if "position" in own.written and turns(model, own.type):
                     own.loaded.setdefault("velocity")
                     own.written.setdefault("velocity")
         return low
@@ -169,6 +171,7 @@ class Pairing:
         for axis, boundary in zip(model.axes, model.sim.box.boundaries, strict=True):
             mine = f"np.float64({low.need(f's{axis}_')})"
             theirs = f"np.float64({low.column(other, f'position.{axis}')}[{row}])"
+            low.reads.setdefault((other, "position"))
             a, b = _by_role(role, mine, theirs), _by_role(role, theirs, mine)
             if boundary == "periodic" and role:
                 low.emit(f"shift_ = wrapped({theirs}, low_{axis}_, high_{axis}_, length_{axis}_) - {theirs}")
@@ -238,7 +241,16 @@ class Pairing:
         for own in acts:
             mine.loaded.update(own.loaded)
             mine.written.update(own.written)
-        low.draws, low.removes, low.outlets = body.draws, body.removes, dict(body.outlets)
+            low.becomes += own.becomes
+        if any(own.prefix in body.removes for own in acts):
+            low.removes.add("me")
+        low.draws = body.draws
+        becomes = [b for b in model.becomes if b.number in body.becomes]
+        invented = {v: model.fields[b.type][f] for b in becomes for f, v in b.given.items()}
+        left = {b.outlet.name for b in becomes if b.number in low.becomes}
+        for name, made in body.outlets.items():
+            if name in left or made.array(COUNT.name) in body.context:
+                low.outlets[name] = made
         fields = mine.names(mine.written)
         leave = f"return ({', '.join(fields)},)" if fields else "return"
         me, own_id = low.need("row_"), low.need("id_")
@@ -256,6 +268,9 @@ class Pairing:
             self._place(low, role, other, "other_")
         others = sides if role == 2 else (sides[1 - role],)
         for f in dict.fromkeys(f for own in others for f in own.loaded):
+            if f in invented:
+                low.emit(f"you_{f}_ = {convert(invented[f], constant(invented[f].default))}")
+                continue
             if f != "position":
                 for c in model.fields[other][f].columns:
                     low.column(other, c)

@@ -17,6 +17,7 @@ from weaver import arithmetic_numba, pairs, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.model import Model, Own, Ref, column_name
+from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
@@ -53,6 +54,8 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
+        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: prefixes
+            of the own entities whose life it can end.
         own: the entities that may be written, by the author's name.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
@@ -87,6 +90,9 @@ class Scope:
             self.own[partner[0]] = Own(partner[1], "you", "partner_id_", {}, {})
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
+        self.outlets: dict[str, Outlet] = {}
+        self.becomes: list[int] = []
+        self.removes: set[str] = set()
         self.draws = self.moved_by_helper = self.returns = False
         self.temporaries = 0
         self.line = 0
@@ -124,7 +130,7 @@ class Scope:
             ref = self.refs.get(node.id) or self.variables.get(node.id)
             types = self.narrowed.get(node.id)
             if ref is not None and types is not None:
-                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop)
+                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop, ref.place)
             return ref
         return None
 
@@ -132,8 +138,8 @@ class Scope:
         """Text of a row to read at: checked where the reference may be None."""
         return ref.row if ref.loop else f"to_row({ref.row}, {self.need('status_')})"
 
-    def read_other(self, node: ast.Attribute, ref: Ref) -> str:
-        """A field of another entity, in the state S."""
+    def read_other(self, node: ast.Attribute, ref: Ref, element: int | None = None) -> str:
+        """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
             if node.attr == "position" and ref.place is not None:
@@ -144,10 +150,11 @@ class Scope:
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
-            for c in self.model.fields[t][node.attr].columns:
+            columns = self.model.fields[t][node.attr].columns
+            for c in columns if element is None else columns[element : element + 1]:
                 self.column(t, c)
             self.reads.setdefault((t, node.attr))
-            parts.append(self.model.read(t, node.attr, self.row(ref)))
+            parts.append(self.model.read(t, node.attr, self.row(ref), element))
         code = parts[-1]
         for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
             code = f"({part} if {ref.tag} == {t} else {code})"
