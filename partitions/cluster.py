@@ -90,6 +90,7 @@ class Cluster(Runtime):
         self._group: PlacementGroup | None = None
         self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        given += sum(array.nbytes for array in program.statics.values())
         self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         try:
@@ -224,14 +225,17 @@ class Cluster(Runtime):
         alone = len({place.node for place in self._places}) == 1
         hosts = ["127.0.0.1" if alone else place.host for place in self._places]
         endpoints = self._all([actor.open.remote(host) for actor, host in zip(self._actors, hosts, strict=True)])
-        # The entities go once into each node's object store, from where each worker copies its share. Arrays that come
-        # that way are read-only, and kernels are compiled for writable ones, so the small rest goes as bytes.
-        sources = ray.put(self.program.sources)
-        rest = ray.cloudpickle.dumps(replace(self.program, sources=()))
+        # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
+        # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
+        # rest goes as bytes.
+        sources, statics = ray.put(self.program.sources), ray.put(dict(self.program.statics))
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), statics={}))
         secret = secrets.token_bytes(32)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(
-            self._all([a.build.remote(rest, sources, n, of, self.threads, endpoints, secret) for a in self._actors])
+            self._all(
+                [a.build.remote(rest, sources, statics, n, of, self.threads, endpoints, secret) for a in self._actors]
+            )
         )
 
     # Calls

@@ -32,7 +32,9 @@ def beats(value, other, least, chosen, folded, me, role):  # type: ignore[no-unt
         other: its id.
         least: `by` of the best so far.
         chosen: its id; -1 if there is none.
-        folded: see `pair_rank`; so are `me` and `role`.
+        folded: as of `pair_rank`.
+        me: as of `pair_rank`.
+        role: as of `pair_rank`.
     """
     if chosen < 0 or value < least:
         return True

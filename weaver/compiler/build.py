@@ -22,13 +22,17 @@ from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, 
 from weaver.compiler.meeting import lower_meeting, meeting_phase
 from weaver.compiler.model import SCRATCH, Model
 from weaver.errors import ModelError
+from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
-from weaver.turns import Behavior, Meeting, Turn
+from weaver.turns import Meeting, Turn
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "pairs.py")
+SIDE = (
+    "arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py",
+    "pairs.py",
+)  # fmt: skip
 """Modules of ours that generated ones compile in."""
 SETTLE = tuple(
     name
@@ -74,6 +78,8 @@ def plan(sim: Simulation) -> Plan:
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
     _check_radii(sim, model, behaviors, space)
+    if sim.obstacles is not None:
+        model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
     counts = [0] * len(model.kinds)
     for source in sim.sources:
         counts[model.kinds.index(source.type)] += source.count
@@ -157,9 +163,8 @@ def write(sim: Simulation) -> Written:
     texts: list[list[str]] = []
     for (behavior, acts), (reach, look_reach) in zip(made.behaviors, made.reaches, strict=True):
         if isinstance(behavior, Meeting):
-            phase, written = meeting_phase(
-                behavior, acts, lambda some, turn=behavior, far=reach, at=look_reach: _phase(model, turn, some, far, at)
-            )
+            step = partial(_phase, model, behavior, reach=reach, look_reach=look_reach)
+            phase, written = meeting_phase(behavior, acts, step)
         else:
             phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
@@ -182,7 +187,9 @@ def write(sim: Simulation) -> Written:
     integers = np.array([p.value for p in parameters if p.integer], np.int64)
     names += [s.name for s in scatters]
     cpu = cpu_target()
-    identity = _identity(sim, text, types, made.grid, cpu)
+    used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    statics = {name: model.statics[name] for name in used}
+    identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
         types=types,
         phases=tuple(phases),
@@ -194,6 +201,7 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        statics=statics,
     )
     return Written(made, text, program)
 
@@ -273,6 +281,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import shift_right, truncate",
         "from weaver.pairs import beats, pair_rank",
         "from weaver.random import exponential, fold, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
@@ -329,7 +338,10 @@ def _head(made: Plan) -> list[str]:
     return lines
 
 
-def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str]) -> str:
+def _identity(
+    sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str],
+    statics: Mapping[str, np.ndarray[Any, Any]],
+) -> str:  # fmt: skip
     import llvmlite
     import numba
 
@@ -338,6 +350,7 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
+    parts += [(name, a.dtype.str, hashlib.sha256(a.data).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from weaver.barrier import Wall
 from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
@@ -88,7 +89,8 @@ class Expressions(Scope, ABC):
 
     def writes_me(self, node: ast.Call) -> bool:
         """Whether a call passes `me` on to a helper, which may write it."""
-        return any(isinstance(a, ast.Name) and a.id in self.own for a in [*node.args, *(k.value for k in node.keywords)])
+        given = [*node.args, *(k.value for k in node.keywords)]
+        return any(isinstance(a, ast.Name) and a.id in self.own for a in given)
 
     def values(self, nodes: Sequence[ast.expr]) -> list[str]:
         """Operands from left to right; what stands left of a hoisted one is computed before it."""
@@ -270,7 +272,9 @@ class Expressions(Scope, ABC):
                 "It may be None, which has no fields.",
                 f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
             )
-        if node.attr not in ("x", "y", "z"):
+        if node.attr not in ("x", "y", "z") and not (
+            node.attr in Wall._fields and self.model.sim.obstacles is not None
+        ):
             self.fail(
                 node,
                 f"{ast.unparse(node)} does not exist",

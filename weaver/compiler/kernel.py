@@ -279,6 +279,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
+    known.update({name: Argument("static", 0, name) for name in model.statics})
     return known
 
 
@@ -338,8 +339,9 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "record":
             dtypes = {c.name: c.dtype for c in (COUNT, *outlets[argument.type].columns)}
             types.append(f"{TYPES[dtypes[argument.name]]}[::1]")
-        else:
-            types.append(f"{_element(model, argument)}[::1]")
+            continue
+        element = _element(model, argument)
+        types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
     return f"void({', '.join(types)})"
 
 
@@ -349,6 +351,8 @@ def _element(model: Model, argument: Argument) -> str:
     if argument.kind in ("column", "out"):
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
+    if argument.kind == "static":
+        return TYPES[model.statics[argument.name].dtype.str]
     return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
 
 

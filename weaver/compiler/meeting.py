@@ -1,9 +1,9 @@
 """Meetings as steps of a phase: both sides choose, mutual choices are matched, and each owner runs the body.
 
-A step is a kernel like a behavior's, so nothing else has to know of meetings. Between the steps whom everyone chose, and
-whether it is still free, stand in scratch columns. Both sides of a pair ask the same `when` and `by`, with a in its
-place in the box and b at the image nearest to a, and both compute the whole body; each stores its own half. So all three
-are compiled strictly: the two must agree bit for bit.
+A step is a kernel like a behavior's, so nothing else has to know of meetings. Between the steps, scratch columns say
+whom everyone chose and whether it is still free. Both sides of a pair ask the same `when` and `by`, with a in its place
+in the box and b at the image nearest to a, and both compute the whole body; each stores its own half. So all three are
+compiled strictly: the two must agree bit for bit.
 """
 
 from __future__ import annotations
@@ -58,6 +58,11 @@ class Step(Lowered):
         """The type's name, or that of both, in the key."""
         return self.key
 
+    @property
+    def changes(self) -> bool:
+        """Whether the body does anything to this one."""
+        return bool(self.lowering.written or self.lowering.removes or self.lowering.becomes)
+
 
 @dataclass(frozen=True)
 class Test:
@@ -94,8 +99,10 @@ class Pairing:
     def steps(self) -> Iterator[Step]:
         """All steps, each for every type that takes part."""
         sides = ((2, *self.types),) if len(set(self.types)) == 1 else ((0, *self.types), (1, *reversed(self.types)))
-        for step in (self._choose, *([self._match] if self.meeting.rounds > 1 else []), self._meet):
-            yield from (step(role, type, other) for role, type, other in sides)
+        for step in (self._choose, *([self._match] if self.meeting.rounds > 1 else [])):
+            yield from (step(*side) for side in sides)
+        ends = [(self._meet(*side), side[0]) for side in sides]
+        yield from [end for end, role in ends if end.changes or (end.lowering.outlets and role != 1)] or [ends[0][0]]
 
     # ---- when, by, and the body ----------------------------------------------------------------------------------
 
@@ -285,15 +292,14 @@ class Pairing:
         arguments = [given.get(name) or low.need(name) for name in body.context]
         for k, (own, side) in enumerate(zip(sides, "ab", strict=True)):
             for f in own.loaded:
-                ways = (f"me_{f}_", f"you_{f}_")
-                arguments.append(f"{side}_place_" if f == "position" else _by_role(role, *(ways[::-1] if k else ways)))
+                mine_is, theirs_is = f"me_{f}_", f"you_{f}_"
+                held = _by_role(role, theirs_is, mine_is) if k else _by_role(role, mine_is, theirs_is)
+                arguments.append(f"{side}_place_" if f == "position" else held)
         results = [f"{side}_{f}_" for own, side in zip(sides, "ab", strict=True) for f in own.written]
         call = f"body_{self.meeting.name}_({', '.join(arguments)})"
         low.emit(f"({', '.join(results)},) = {call}" if results else call)
         for f in mine.written:
-            ways = [
-                f"{side}_{f}_" if f in own.written else f"me_{f}_" for own, side in zip(sides, "ab", strict=True)
-            ]
+            ways = [f"{side}_{f}_" if f in own.written else f"me_{f}_" for own, side in zip(sides, "ab", strict=True)]
             low.emit(f"me_{f}_ = {_by_role(role, *ways) if role != 1 else ways[1]}")
         low.emit(leave)
         return self._finish(low, type, "meet", model.name(self.types[0]), {CHOICE: (other,)}, ())

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
 AXES = "xyz"
 SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
-"""Scratch columns of those who take part in a meeting: whom it chose (an id, or -1), that one's row, whether it is free."""
+"""Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -106,6 +108,7 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
+        statics: name in the generated text -> array that never changes, for whoever needs it.
     """
 
     sim: Simulation
@@ -117,6 +120,7 @@ class Model:
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
     becomes: list[Become] = field(default_factory=list)
+    statics: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         discover(self.sim)

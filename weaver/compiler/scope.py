@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, pairs, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, pairs, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.model import Model, Own, Ref, column_name
@@ -31,7 +31,7 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (builtins, arithmetic_numba, pairs, random, settle, vector, vector_numba))
+    *(dir(module) for module in (barrier, builtins, arithmetic_numba, pairs, random, settle, vector, vector_numba))
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
