@@ -60,7 +60,7 @@ def spawn(low: Lowering, node: ast.Call) -> None:
     if "position" not in held:
         place = low.temporary("place")
         me = ast.copy_location(ast.Attribute(ast.Name(low.me or "", ast.Load()), "position", ast.Load()), node)
-        low.emit(f"{place} = {low.own_field(me, write=False)}")
+        low.emit(f"{place} = {low.value(me)}")
         held["position"] = place
     place = held["position"]
     settled, lost = low.temporary("settled"), low.temporary("lost")
@@ -98,6 +98,7 @@ def remove(low: Lowering, node: ast.Call) -> None:
             f"Write world.remove({low.me or 'me'}); to end another's life, `send` it a message or declare a `meeting` "
             f"of the two.",
         )
+    _mortal(low, node, who)
     low.removes.add(who.prefix)
     low.emit(f"{_if_mine(low, who)}{low.need('status_')}[8] = 1")
 
@@ -112,6 +113,7 @@ def become(low: Lowering, node: ast.Call) -> None:
             "Every entity changes only itself, so that the order in which entities act cannot matter.",
             f"Write world.become({low.me or 'me'}, Zombie, timer=0).",
         )
+    _mortal(low, node, who)
     model = low.model
     rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
     target, given = _target_and_fields(low, rest, 1)
@@ -153,6 +155,16 @@ def _own(low: Lowering, node: ast.Call) -> Own | None:
 def _if_mine(low: Lowering, who: Own) -> str:
     """Head of a statement that is for the owner of one of two who meet."""
     return f"if {'not ' if who.prefix != 'me' else ''}{low.need('as_a_')}: " if low.meeting else ""
+
+
+def _mortal(low: Lowering, node: ast.Call, who: Own) -> None:
+    if low.model.is_layer(who.type):
+        low.fail(
+            node,
+            f"{ast.unparse(node.func)} is called for a cell of a layer",
+            "Cells are there for good.",
+            "Write its fields.",
+        )
 
 
 def _columns(model: Model, type: int) -> tuple[Column, ...]:

@@ -96,9 +96,12 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         theirs[own.prefix].becomes.update(own.becomes)
     low.reads.update(sub.reads)
     low.looked.update(sub.looked)
+    low.cells.update(sub.cells)
     low.outlets.update(sub.outlets)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
     low.removes |= sub.removes
+    low.inboxes.update(sub.inboxes)
+    low.far |= sub.far
     low.draws |= sub.draws
     low.moved_by_helper |= "position" in sub.written or sub.moved_by_helper
     arguments = [*helper.context, *(name for own in sub.own.values() for name in own.names(own.loaded))]
