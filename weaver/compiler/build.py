@@ -106,7 +106,9 @@ def plan(sim: Simulation) -> Plan:
             continue
         looked: list[float] = []
         rim = 0.0
-        for (_, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+        for (turn, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+            if isinstance(turn, Meeting) and model.kinds[type] is turn.first and issubclass(turn.second, Layer):
+                looked.append(turn.second.__resolution__)  # each cell of the layer looks for those that stand on it
             for act in acts:
                 for name in act.lowering.looked:
                     look = model.looks[name]
@@ -332,7 +334,7 @@ def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
         ghost = tuple(c.name for c in (*columns, *scratch) if c.name in read)
         searched = any(t in p.looks for p in phases)
         mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
-        made = TypeSpec(model.name(t), columns, ghost, searched, mortal, scratch, model.is_layer(t))
+        made = TypeSpec(model.name(t), columns, ghost, searched, mortal, raster=model.is_layer(t), scratch=scratch)
         result.append(made)
     return tuple(result)
 

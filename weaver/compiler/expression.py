@@ -17,7 +17,7 @@ from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.elements import array_field, read_element, refuse_whole
 from weaver.compiler.helper import call_helper
-from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in
+from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in, read_built_in
 from weaver.compiler.model import MAYBE, Ref
 from weaver.compiler.scope import DRAWS, Scope, fold
 from weaver.compiler.search import Search
@@ -254,7 +254,10 @@ class Expressions(Scope, ABC):
             if array is not None:
                 refuse_whole(self, node, array)
             if node.value.id in self.own:
-                if self.model.is_layer(self.own[node.value.id].type) and node.attr in BUILT_IN:
+                own = self.own[node.value.id]
+                if self.model.is_layer(own.type) and node.attr in BUILT_IN:
+                    if node.value.id != self.me:
+                        return read_built_in(self, own.type, node.attr, self.need("partner_row_"))
                     return own_built_in(self, node.attr)
                 if node.attr == "id":
                     return self.need(self.own[node.value.id].id)
