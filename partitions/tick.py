@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from partitions.births import Births, Litter, Newborn
+from partitions.deposits import Deposits, Gift
 from partitions.diary import Diary
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
 from partitions.mail import Letters, Mail
-from partitions.program import Act, Argument, Outlet, Program
+from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
 from partitions.ties import Ties
@@ -46,7 +47,8 @@ class Tick:
         self._ties = Ties(program, parts, exchange)
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
-        self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
+        self.deposits = Deposits(program, parts, exchange)
+        self._rooms: dict[tuple[str, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
         """Run every phase whose turn it is.
@@ -57,12 +59,21 @@ class Tick:
         """
         for index, phase in enumerate(self._program.phases):
             if tick % phase.every == phase.at:
-                self._phase(index, tick)
+                for step in (*phase.before, phase):
+                    self._phase(step, index, tick)
 
-    def _phase(self, index: int, tick: int) -> None:
-        phase, types, stale = self._program.phases[index], self._program.types, self._exchange.stale
+    def _phase(self, phase: Phase, index: int, tick: int) -> None:
+        types, stale = self._program.types, self._exchange.stale
+        for t, name, value in phase.fills:
+            for part in self._parts:
+                part.tables[t].columns[name][: part.tables[t].n] = value
+            stale[t].discard(name)
         wanted = {
-            t: [c.name for c in types[t].columns if c.name in phase.reads[t] and c.name in stale[t]]
+            t: [
+                c.name
+                for c in (*types[t].columns, *types[t].scratch)
+                if c.name in phase.reads[t] and c.name in stale[t]
+            ]
             for t in sorted(phase.reads)
         }
         wanted = {t: names for t, names in wanted.items() if names}
@@ -70,7 +81,7 @@ class Tick:
             self._exchange.refresh(wanted)
         if phase.ties:
             self._ties.gather(index)
-        waiting, records = self._act(index, tick)
+        waiting, records = self._act(phase, index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
             for name, column in new.items():
@@ -85,6 +96,9 @@ class Tick:
                 self.mail.send(put.outlet.target, put.act, index, tick, put.records)
             elif put.outlet.kind == "event":
                 self.diary.note(put.outlet.target, put.act, index, tick, put.records)
+        gifts = _gifts(phase, records)
+        if gifts:
+            self.deposits.add(gifts)
         if sent:  # before anybody moves: the receiver is where the sender saw it
             self.mail.deliver(sent)
         moved = {act.type for act in phase.acts if act.moves or act.kills}
@@ -95,13 +109,13 @@ class Tick:
             if waiting_for:  # letters travel with the row
                 self.mail.deliver(waiting_for)
 
-    def _act(self, index: int, tick: int) -> tuple[list[Second], list[Put]]:
+    def _act(self, phase: Phase, index: int, tick: int) -> tuple[list[Second], list[Put]]:
         """Call the kernels; returns the second buffers, to be swapped in, and the records."""
-        acts = self._program.phases[index].acts
+        acts = phase.acts
         calls: list[Callable[[], None]] = []
         waiting: list[Second] = []
         done: list[tuple[Act, Partition, list[Piece]]] = []
-        for number, act in enumerate(acts):
+        for act in acts:
             kernel = self._kernels[act.kernel]
             for part_number, part in enumerate(self._parts):
                 table = part.tables[act.type]
@@ -112,7 +126,7 @@ class Tick:
                 waiting.append((part, act.type, new))
                 arrays = [self._array(argument, part, act, new, boxes, index) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
-                rooms = self._rooms.setdefault((index, number, part.number), {})
+                rooms = self._rooms.setdefault((act.kernel, part.number), {})
                 pieces = []
                 for k, (first, last) in enumerate(ranges):
                     room = rooms.setdefault(k, [0 for _ in act.outlets])
@@ -198,3 +212,21 @@ class Tick:
             return self._program.grid.cells[argument.type].edges[int(argument.name)]
         array: Array = getattr(table, argument.kind)  # ids, start, geometry, dead
         return array
+
+
+def _gifts(phase: Phase, records: Sequence[Put]) -> list[Gift]:
+    """What a phase deposits, per outlet, whether there is any here or not."""
+    gifts = []
+    for act in phase.acts:
+        for outlet in act.outlets:
+            if outlet.kind == "deposit":
+                puts = [put.records for put in records if put.act is act and put.outlet is outlet]
+                columns = {c.name: [put[c.name] for put in puts] or [np.empty(0, c.dtype)] for c in outlet.columns}
+                gifts.append(
+                    Gift(
+                        act.type,
+                        outlet,
+                        {name: np.concatenate(a) if len(a) > 1 else a[0] for name, a in columns.items()},
+                    )
+                )
+    return gifts

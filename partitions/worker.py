@@ -99,7 +99,7 @@ class Worker:
             self._ticks.integers,
             rank,
         )
-        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank)
+        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank, self._ticks.mail)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
         self._running = self._held = False

@@ -6,9 +6,10 @@ import ast
 from collections.abc import Callable, Sequence
 
 from weaver.compiler import births, messages
+from weaver.compiler.deposits import deposit
 from weaver.compiler.elements import array_field, augment_element, refuse_whole, write_element
 from weaver.compiler.expression import Expressions
-from weaver.compiler.layers import CELL_LOOPS, cell_at, cell_loop
+from weaver.compiler.layers import cell_at
 from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
 from weaver.compiler.scope import DRAWS
@@ -17,12 +18,11 @@ from weaver.compiler.walk import WALKS, for_loop
 
 LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {
     "near": lambda low, node: Search(low, node.iter).loop(node),
-    **dict.fromkeys(CELL_LOOPS, cell_loop),
 }
 """Words that are looped over: each emits the whole loop."""
 EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
     "spawn": births.spawn, "remove": births.remove, "become": births.become,
-    "send": messages.send, "emit": messages.emit,
+    "send": messages.send, "emit": messages.emit, "deposit": deposit,
 }  # fmt: skip
 """Words that are called for what they do: each emits it."""
 
@@ -228,7 +228,7 @@ class Lowering(Expressions):
 
     def refuse_names(self, node: ast.Name) -> None:
         """The entity and the world are not variables."""
-        if node.id in (self.me, self.world) or (node.id in self.refs and self.refs[node.id].loop):
+        if node.id in (*self.own, self.world) or (node.id in self.refs and self.refs[node.id].loop):
             self.fail(
                 node,
                 f"{node.id!r} is assigned to, but it is the {'world' if node.id == self.world else 'entity'}",
@@ -360,6 +360,13 @@ class Lowering(Expressions):
         else:
             value = self.reference(node)
             assert value is not None
+            if value.place is not None:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} is kept in a variable in `when` or `by`",
+                    "It stands for one of the two only under its own name.",
+                    f"Use {ast.unparse(node)} itself, or keep a field of it.",
+                )
             row, tag = value.row, value.tag or str(value.types[0])
         self.emit(f"{target.row} = np.{'uintp' if target.loop else 'int64'}({row})")
         if target.tag is not None:

@@ -45,7 +45,7 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     found: dict[str, set[Found]] = {}
 
     def types(value: ast.expr, cell: bool = False) -> set[Found] | None:
-        """What it can be; empty for None; None for a value that is no entity. `cell`: whose cells around are meant."""
+        """Type indices; empty for None; None for a value that is no entity. `cell`: whose cells around are meant."""
         if isinstance(value, ast.Constant) and value.value is None:
             return set()
         if lowering.world_word(value) in MAYBE:
@@ -106,9 +106,9 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
                 "They are read from different places.",
                 "Use two names.",
             )
-        sure = all(lowering.world_word(value) == "at" for other, value, _ in assigned if other == name)
         row, tag = f"{name}_row_", f"{name}_tag_" if len(kinds) > 1 else None
-        result[name] = Ref(tuple(sorted(t for _, t in kinds)), row, tag, sure, prefixes.pop())
+        sure = all(lowering.world_word(value) == "at" for other, value, _ in assigned if other == name)
+        result[name] = Ref(tuple(sorted(t for _, t in kinds)), row, tag, sure, prefix=prefixes.pop())
     return result
 
 
