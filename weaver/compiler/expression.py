@@ -340,7 +340,7 @@ class Expressions(Scope, ABC):
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             ref = self.reference(node.value)
             kinds = ref.types if ref is not None else (self.me_type,) if node.value.id == self.me else ()
-            fields = [self.model.fields[k].get(node.attr) for k in kinds]
+            fields = [self.model.fields_of(k).get(node.attr) for k in kinds]
             if fields:
                 return all(f is not None and f.kind in ("int", "bool") for f in fields)
         value = self.outside(node)

@@ -143,7 +143,8 @@ def diffusion_phase(model: Model, turn: Diffusion) -> tuple[Phase, str, list[str
         f"d_ = math.exp(-{decay} * {dt})",
     ]
     strides = [("x", "ONE_"), ("y", f"{t}_ex_"), ("z", f"{t}_ex_ * {t}_ey_")][: model.dim]
-    before, after = [], []
+    before: list[str] = []
+    after: list[str] = []
     for (a, stride), around in zip(strides, periodic, strict=True):
         low, high = f"row_ - {stride}", f"row_ + {stride}"
         if not around:  # a neighbour that does not exist is the cell itself, from which nothing flows

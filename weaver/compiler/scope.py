@@ -16,8 +16,8 @@ from typing import Any, NoReturn
 from weaver import arithmetic_numba, barrier, cells, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
-from weaver.compiler.layers import BUILT_IN, read_built_in
-from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.layers import BUILT_IN, read_built_in, read_whole
+from weaver.compiler.model import WHOLE, Model, Ref, column_name
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -53,7 +53,7 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
-        cells: (layer, word) of every word that reads cells of a layer.
+        cells: (layer, word) of every word about cells of a layer; wholes: (layer, field) read of whole copies.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
         views: loop variables that are neither values nor entities -> how their fields are read.
@@ -83,6 +83,7 @@ class Scope:
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
         self.cells: dict[tuple[int, str], None] = {}
+        self.wholes: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
         self.inboxes: dict[int, str] = {}
@@ -139,6 +140,9 @@ class Scope:
         for t in ref.types:
             if self.model.is_layer(t) and node.attr in BUILT_IN:
                 parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
+            if t >= WHOLE:
+                parts.append(read_whole(self, t, node, self.row(ref), element))
                 continue
             if node.attr == "id":
                 parts.append(f"{self.ids(t)}[{self.row(ref)}]")
