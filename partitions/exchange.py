@@ -123,6 +123,8 @@ class Exchange:
         The peers stay the same for all phases: a fault spreads by each worker telling all its peers once and then
         falling silent, so nobody may wait for somebody whom the news has not reached.
         """
+        if any(one.shared for one in self._program.observations):
+            return  # samples are swapped between all
         if all(np.isfinite(phase.reach) and not phase.far for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
@@ -219,6 +221,11 @@ class Exchange:
         """Send one batch to every peer; return copies of what each of them told."""
         received = self._swap({self._rank: [], **dict.fromkeys(self.peers, batch)})
         return {w: [array.copy() for array in arrays] for w, arrays in received.items() if w != self._rank}
+
+    def swap_all(self, arrays: Sequence[Array]) -> list[Batch]:
+        """Give every worker some arrays and get those of all, our own among them; all workers must be peers."""
+        batches = self._swap({w: [array.copy() for array in arrays] for w in [self._rank, *self.peers]})
+        return [batches[w] for w in sorted(batches)]
 
     def bring(self, streams: Sequence[tuple[NDArray[np.int32], Batch]]) -> list[tuple[NDArray[np.int32], Batch]]:
         """Bring records to the workers of the partitions that they are for, which are this one or peers.

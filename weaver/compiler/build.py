@@ -15,13 +15,22 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, TypeSpec
 from weaver import cells as layer_cells
 from weaver import settle
 from weaver.compiler import messages
 from weaver.compiler.constants import constant
-from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
+from weaver.compiler.kernel import (
+    Lowered,
+    Made,
+    element_type,
+    known_arrays,
+    lower_behavior,
+    write_kernel,
+    write_scatter,
+)
 from weaver.compiler.model import Model
+from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
 from weaver.entity import Layer
@@ -225,6 +234,9 @@ def write(sim: Simulation) -> Written:
             names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
     fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
+    watched = _observations(model)
+    texts += [lines for _, lines in watched]
+    names += [one.kernel for one, _ in watched]
     head = _head(made)
     text = "\n".join(
         [
@@ -241,8 +253,9 @@ def write(sim: Simulation) -> Written:
     check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
-    reals = np.array([p.value for p in parameters if not p.integer], np.float64)
-    integers = np.array([p.value for p in parameters if p.integer], np.int64)
+    rooms = {whole: sum(len(s) for w, s in model.observed.values() if w == whole) for whole in (False, True)}
+    reals = np.array([p.value for p in parameters if not p.integer] + [0.0] * rooms[False], np.float64)
+    integers = np.array([p.value for p in parameters if p.integer] + [0] * rooms[True], np.int64)
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
@@ -263,8 +276,19 @@ def write(sim: Simulation) -> Written:
         statics=statics,
         messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
         events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
+        observations=tuple(one for one, _ in watched),
+        until=tuple(sim.conditions),
+        dt=sim.dt,
     )
     return Written(made, text, program)
+
+
+def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
+    known, shared = known_arrays(model), shared_names(model)
+    return [
+        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        for one in model.sim.observations
+    ]
 
 
 def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[..., None]]:
