@@ -10,7 +10,7 @@ import pytest
 import weaver as wv
 from weaver.interpreter import Interpreter
 
-SPLITS = ((1, 1), (2, 1), (3, 2), (5, 1), (9, 2))
+SPLITS = ((1, 1), (3, 2), (9, 1))
 """(partitions, threads)."""
 
 
@@ -103,7 +103,7 @@ def fields(boundary):
     return sim
 
 
-@pytest.mark.parametrize("boundary", ["periodic", ("reflect", "clamp"), ("absorb", "periodic")])
+@pytest.mark.parametrize("boundary", ["periodic", ("reflect", "absorb")])
 def test_cells_read_and_written(boundary):
     same_in_all(lambda: fields(boundary), 3)
 
@@ -154,9 +154,8 @@ def gifts(boundary):
     return sim
 
 
-@pytest.mark.parametrize("boundary", ["periodic", ("absorb", "clamp")])
-def test_deposits_births_of_cells_and_whole_copies(boundary):
-    same_in_all(lambda: gifts(boundary), 4)
+def test_deposits_births_of_cells_and_whole_copies():
+    same_in_all(lambda: gifts(("absorb", "periodic")), 4)
 
 
 class Air(wv.Layer, resolution=1.0):
@@ -195,15 +194,15 @@ class Bug3(wv.Entity):
 
 
 def test_three_axes():
-    same_in_all(room, 3, SPLITS[:4])
+    same_in_all(room, 3, ((1, 1), (6, 2)))
 
 
 def test_two_workers_on_ray():
     pytest.importorskip("ray")
-    with gifts("periodic").start() as run:
+    with gifts(("absorb", "periodic")).start() as run:
         run.step(4)
         wanted, level = run.digest(), run.layer(Map, "level")
-    with gifts("periodic").start(workers=2, partitions=4) as run:
+    with gifts(("absorb", "periodic")).start(workers=2, partitions=4) as run:
         run.step(4)
         assert run.digest() == wanted
         assert (run.layer(Map, "level") == level).all()
