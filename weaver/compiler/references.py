@@ -51,7 +51,7 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         if lowering.world_word(value) in MAYBE:
             return set(_searched(lowering, value))
         if lowering.world_word(value) == "at":
-            return set(_searched(lowering, value, 0))
+            return {(prefix, lowering.model.seen_at(kind)) for prefix, kind in _searched(lowering, value, 0)}
         if isinstance(value, ast.Name) and value.id == lowering.me and lowering.model.is_layer(lowering.me_type):
             return {("", lowering.me_type)} if cell else None
         if isinstance(value, ast.Name):
