@@ -17,6 +17,7 @@ from partitions.mail import Letters, Mail
 from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
+from partitions.ties import Ties
 
 Second = tuple[Partition, int, dict[str, Array]]
 """A partition, a type, and the second buffers that its acts wrote."""
@@ -43,10 +44,11 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self._ties = Ties(program, parts, exchange)
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
         self.deposits = Deposits(program, parts, exchange)
-        self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
+        self._rooms: dict[tuple[str, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
         """Run every phase whose turn it is.
@@ -57,18 +59,29 @@ class Tick:
         """
         for index, phase in enumerate(self._program.phases):
             if tick % phase.every == phase.at:
-                self._phase(index, tick)
+                for step in (*phase.before, phase):
+                    self._phase(step, index, tick)
 
-    def _phase(self, index: int, tick: int) -> None:
-        phase, types, stale = self._program.phases[index], self._program.types, self._exchange.stale
+    def _phase(self, phase: Phase, index: int, tick: int) -> None:
+        types, stale = self._program.types, self._exchange.stale
+        for t, name, value in phase.fills:
+            for part in self._parts:
+                part.tables[t].columns[name][: part.tables[t].n] = value
+            stale[t].discard(name)
         wanted = {
-            t: [c.name for c in types[t].columns if c.name in phase.reads[t] and c.name in stale[t]]
+            t: [
+                c.name
+                for c in (*types[t].columns, *types[t].scratch)
+                if c.name in phase.reads[t] and c.name in stale[t]
+            ]
             for t in sorted(phase.reads)
         }
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
-        waiting, records = self._act(index, tick)
+        if phase.ties:
+            self._ties.gather(index)
+        waiting, records = self._act(phase, index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
             for name, column in new.items():
@@ -96,13 +109,13 @@ class Tick:
             if waiting_for:  # letters travel with the row
                 self.mail.deliver(waiting_for)
 
-    def _act(self, index: int, tick: int) -> tuple[list[Second], list[Put]]:
+    def _act(self, phase: Phase, index: int, tick: int) -> tuple[list[Second], list[Put]]:
         """Call the kernels; returns the second buffers, to be swapped in, and the records."""
-        acts = self._program.phases[index].acts
+        acts = phase.acts
         calls: list[Callable[[], None]] = []
         waiting: list[Second] = []
         done: list[tuple[Act, Partition, list[Piece]]] = []
-        for number, act in enumerate(acts):
+        for act in acts:
             kernel = self._kernels[act.kernel]
             for part_number, part in enumerate(self._parts):
                 table = part.tables[act.type]
@@ -111,9 +124,9 @@ class Tick:
                 boxes = {b.message: self.mail.open(b, act.type, part_number, part, tick) for b in act.inboxes}
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
-                arrays = [self._array(argument, part, act, new, boxes) for argument in act.arguments]
+                arrays = [self._array(argument, part, act, new, boxes, index) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
-                rooms = self._rooms.setdefault((index, number, part.number), {})
+                rooms = self._rooms.setdefault((act.kernel, part.number), {})
                 pieces = []
                 for k, (first, last) in enumerate(ranges):
                     room = rooms.setdefault(k, [0 for _ in act.outlets])
@@ -173,7 +186,13 @@ class Tick:
         return born
 
     def _array(
-        self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array], boxes: Mapping[int, Letters]
+        self,
+        argument: Argument,
+        part: Partition,
+        act: Act,
+        new: Mapping[str, Array],
+        boxes: Mapping[int, Letters],
+        index: int,
     ) -> Array | None:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
@@ -182,6 +201,8 @@ class Tick:
             return boxes[argument.type][argument.name]
         if argument.kind == "static":
             return self._program.statics[argument.name]
+        if argument.kind in ("tie", "tied"):
+            return self._ties.array(index, part.number, act.type, argument)
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]
