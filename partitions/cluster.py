@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from partitions.actor import Outcome, Place, Status, WorkerActor
 from partitions.command import Command
+from partitions.diary import Entries, merged
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
 from partitions.grid import make_layout
@@ -93,6 +94,7 @@ class Cluster(Runtime):
         self._group: PlacementGroup | None = None
         self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        given += sum(array.nbytes for array in program.statics.values())
         self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         try:
@@ -155,9 +157,14 @@ class Cluster(Runtime):
         """Type -> living entities."""
         return _summed(self._each("counts"))
 
-    def deaths(self) -> dict[int, int]:
-        """Type -> entities that died since the start."""
-        return _summed(self._each("deaths"))
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start, see `Worker.tallies`."""
+        parts = self._each("tallies")
+        return {name: np.sum([part[name] for part in parts], axis=0, dtype=int).tolist() for name in parts[0]}
+
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind since the last call, ordered."""
+        return merged(self._each("take_events", event))
 
     def loads(self) -> dict[int, int]:
         """Partition -> entities owned."""
@@ -237,14 +244,17 @@ class Cluster(Runtime):
         alone = len({place.node for place in self._places}) == 1
         hosts = ["127.0.0.1" if alone else place.host for place in self._places]
         endpoints = self._all([actor.open.remote(host) for actor, host in zip(self._actors, hosts, strict=True)])
-        # The entities go once into each node's object store, from where each worker copies its share. Arrays that come
-        # that way are read-only, and kernels are compiled for writable ones, so the small rest goes as bytes.
-        sources = ray.put(self.program.sources)
-        rest = ray.cloudpickle.dumps(replace(self.program, sources=()))
+        # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
+        # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
+        # rest goes as bytes.
+        sources, statics = ray.put(self.program.sources), ray.put(dict(self.program.statics))
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), statics={}))
         secret = secrets.token_bytes(32)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(
-            self._all([a.build.remote(rest, sources, n, of, self.threads, endpoints, secret) for a in self._actors])
+            self._all(
+                [a.build.remote(rest, sources, statics, n, of, self.threads, endpoints, secret) for a in self._actors]
+            )
         )
 
     # Calls

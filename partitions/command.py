@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
+from partitions.mail import Mail
 from partitions.program import Program
 from partitions.store import Array, Crew, Partition, rebuild_all
 
@@ -47,8 +48,11 @@ class Command:
 class Commands:
     """One worker's side: it acts on the rows that it owns, and then all workers exchange."""
 
-    def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange, crew: Crew, rank: int) -> None:
+    def __init__(
+        self, program: Program, parts: Sequence[Partition], exchange: Exchange, crew: Crew, rank: int, mail: Mail
+    ) -> None:
         """Nothing is indexed before the first command."""
+        self._mail = mail
         self._program, self._parts, self._exchange, self._crew, self._rank = program, parts, exchange, crew, rank
         self._indices = [[IdIndex(part.tables[t]) for part in parts] for t in range(len(program.types))]
 
@@ -66,6 +70,9 @@ class Commands:
             moved = self._insert(command.inserts) | self._write(command.writes) | self._remove(command.removals)
             if moved:
                 self._exchange.relocate(sorted(moved))
+                waiting = self._mail.readable(sorted(moved))
+                if waiting:  # letters travel with the row
+                    self._mail.deliver(waiting)
         for t in moved:
             for part in self._parts:
                 if not self._program.types[t].mortal:

@@ -11,13 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.errors import GridError, RuntimeFault, TickFault
-from partitions.program import Program
+from partitions.program import Observed, Program
 from partitions.runtime import Runtime
+from weaver.answers import check_fields, chosen, entity_table
+from weaver.arrow import event_table
+from weaver.between import Betweens
 from weaver.commands import Commands
-from weaver.entity import Entity, fields_of
+from weaver.entity import Entity
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
+from weaver.message import Event
+from weaver.samples import Samples
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -89,6 +94,8 @@ class Run:
                 self._fixed = {name: p.fixed for name, p in simulation.parameters.items()}
                 self._counts = self._runtime.counts()
                 self._commands = Commands(self._program, self._runtime)
+                self._samples = Samples(self._program.observations, simulation.dt)
+                self._betweens = Betweens(self, simulation.betweens)
             except BaseException:
                 self._runtime.close()
                 raise
@@ -107,12 +114,17 @@ class Run:
         return self.tick * self.simulation.dt
 
     @property
+    def ended(self) -> str | None:
+        """The condition of `Simulation.until` that ended the run; after a command it can go on."""
+        return self._runtime.ended
+
+    @property
     def running(self) -> bool:
         """Whether it moves now, after `resume` or inside `step`."""
         return self._flight is not None and not self._flight.landed.is_set()
 
     def step(self, n: int = 1) -> int:
-        """Run n ticks and wait; Ctrl-C ends it between two ticks.
+        """Run n ticks and wait; Ctrl-C ends it between two ticks, and so does a condition of `until` (see `ended`).
 
         Returns:
             The ticks done since the start.
@@ -126,6 +138,7 @@ class Run:
                 f"Time does not run backwards.\n"
                 f"Write step(1)."
             )
+        self._refuse_within(f"step({n})")
         if self.running:
             raise RunError(
                 f"step({n}) was asked of a run that moves by itself, at tick {self.tick}.\n"
@@ -151,10 +164,11 @@ class Run:
             RunError: the run was stopped, or has failed.
         """
         self._alive("resume()")
+        self._refuse_within("resume()")
         if self.running:
             return
         self.pause()
-        self._flight = Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed)
+        self._flight = Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed, self._betweens)
 
     def pause(self) -> int:
         """Stop between two ticks; does nothing if the run stands.
@@ -165,17 +179,23 @@ class Run:
         Raises:
             RunError: the run failed on its way.
         """
+        self._refuse_within("pause()")
         flight = self._flight
         if flight is None:
             return self.tick
         with self._told():
+            flight.stopping = True
             while not flight.landed.is_set():
                 self._runtime.hold()
                 flight.landed.wait(INSIST_SECONDS)
             self._flight = None
             self._seconds += flight.seconds
             if flight.error is not None:
+                if isinstance(flight.error, RunError):  # of a function between ticks
+                    self._failure = "the run failed: " + str(flight.error).partition("\n")[0]
                 raise flight.error
+            if self._program.observations:  # so that workers need not keep them
+                self._samples.add(self._runtime.samples())
             before, self._counts = self._counts, self._runtime.counts()
             self._updates += flight.ticks * (sum(before.values()) + sum(self._counts.values())) / 2
         return self.tick
@@ -331,31 +351,48 @@ class Run:
             RunError: the run failed, or was stopped and its world was too large to keep.
         """
         index = self._index(kind)
-        known = ["id", *fields_of(kind, self.simulation.box.dim)]
-        for name in fields or ():
-            if name not in known:
-                raise ModelError(
-                    f"entities({kind.__name__}, fields=...) was asked for {name!r}; it has {', '.join(known)}.\n"
-                    f"There is no such column.\n"
-                    f"Choose among these."
-                )
-        table = self._table(index, kind)
-        if area is not None:
-            low, high = (np.asarray(corner, np.float64) for corner in area)
-            dim = self.simulation.box.dim
-            if low.shape != (dim,) or high.shape != (dim,):
-                raise ModelError(
-                    f"entities(area={area!r}) was asked for; the world has {dim} axes.\n"
-                    f"Nobody could be said to be inside.\n"
-                    f"Write area=(({', '.join('0' * dim)}), ({', '.join('9' * dim)}))."
-                )
-            places = table["position"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
-            table = table.filter(((places >= low) & (places < high)).all(axis=1))
-        if where is not None:
-            table = table.filter(where)
-        if fields is not None:
-            table = table.select(["id", *(name for name in fields if name != "id")])
-        return table
+        dim = self.simulation.box.dim
+        check_fields(kind, dim, fields or ())
+        return chosen(self._table(index, kind), dim, fields, where, area)
+
+    def events(self, kind: type[Event]) -> pa.Table:
+        """The events of a kind that happened since the last call, ordered by (tick, behavior, type, id, sequence).
+
+        Returns:
+            Columns tick, time, type (the name), id, and the event's fields; vectors as lists.
+
+        Raises:
+            ModelError: no behavior emits such events.
+        """
+        known = [spec.name for spec in self._program.events]
+        name = getattr(kind, "__name__", str(kind))
+        if name not in known:
+            raise ModelError(
+                f"events({name}) was asked for; the behaviors emit {', '.join(known) or 'none'}.\n"
+                f"There is nothing to give.\n"
+                f"Write world.emit({name}(...)) in a behavior."
+            )
+        with self._standing():
+            entries = self._runtime.take_events(known.index(name))
+        types = [spec.name for spec in self._program.types]
+        return event_table(kind.__fields__, entries, types, self.simulation.dt)
+
+    def observations(self) -> pa.Table:
+        """What was observed so far.
+
+        Returns:
+            One row per tick at which anything was sampled: `tick` (int64), `time`, and a column per observation: int64
+            or float64, a vector as a list of fixed size, a histogram as a list; null where it was not sampled.
+        """
+        if self._kept is None and self._failure is None:
+            with self._standing():
+                self._samples.add(self._runtime.samples())
+        return self._samples.table()
+
+    @property
+    def observed(self) -> tuple[Observed, ...]:
+        """How each observation is made, in the order declared."""
+        return self._program.observations
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits: equal for equal states, whatever the partitions and workers."""
@@ -374,13 +411,15 @@ class Run:
         Returns:
             tick, time (of the model), seconds (spent in ticks), setup_seconds (compiling and starting),
             ticks_per_second, updates_per_second (entities times ticks per second; where entities die, with the mean of
-            their number before and after each stretch), entities and deaths {type: n}, partitions, workers, threads.
+            their number before and after each stretch); {type: n} entities, births, deaths, and lost (births that
+            found no place); {message: n} sent, read and pending, the rest having been dropped with its receivers;
+            partitions, workers, threads.
         """
         if self._kept is not None:
-            deaths = self._kept["deaths"]
+            tallies = self._kept["tallies"]
         else:
             with self._standing():
-                deaths = self._runtime.deaths()
+                tallies = self._runtime.tallies()
         seconds = self._seconds
         return {
             "tick": self.tick,
@@ -390,7 +429,14 @@ class Run:
             "ticks_per_second": self.tick / seconds if seconds else 0.0,
             "updates_per_second": self._updates / seconds if seconds else 0.0,
             "entities": self.counts(),
-            "deaths": {spec.name: deaths.get(t, 0) for t, spec in enumerate(self._program.types)},
+            **{
+                name: {spec.name: n for spec, n in zip(self._program.types, tallies[name], strict=True)}
+                for name in ("births", "deaths", "lost")
+            },
+            **{
+                name: {spec.name: n for spec, n in zip(self._program.messages, tallies[name], strict=True)}
+                for name in ("sent", "read", "pending")
+            },
             "partitions": self.partitions,
             "workers": self.workers,
             "threads": self.threads,
@@ -449,7 +495,7 @@ class Run:
                 self.pause()
                 kept: dict[str, Any] = {
                     "digest": self._runtime.digest(),
-                    "deaths": self._runtime.deaths(),
+                    "tallies": self._runtime.tallies(),
                     "tables": {},
                 }
                 if sum(self._counts[t] * _row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
@@ -474,6 +520,7 @@ class Run:
         if self.running:
             flight = self._flight
             assert flight is not None
+            flight.stopping = True
             while not flight.landed.wait(INSIST_SECONDS):
                 self._runtime.hold()
         self._runtime.close()
@@ -499,7 +546,6 @@ class Run:
         return names.index(name)
 
     def _table(self, index: int, kind: type[Entity]) -> pa.Table:
-        import pyarrow as pa
 
         if self._kept is not None:
             kept = self._kept["tables"].get(index)
@@ -513,16 +559,15 @@ class Run:
             return kept
         with self._standing():
             ids, columns = self._runtime.rows(index)
-        names = [column.name for column in self._program.types[index].columns]
-        arrays = {"id": pa.array(ids)}
-        for field in fields_of(kind, self.simulation.box.dim).values():
-            parts = [columns[names.index(name)] for name in field.columns]
-            if field.vector is None and not field.length:
-                arrays[field.name] = pa.array(parts[0])
-            else:
-                flat = pa.array(np.stack(parts, axis=1).ravel())
-                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, len(parts))
-        return pa.table(arrays)
+        return entity_table(self._program.types[index], kind, self.simulation.box.dim, ids, columns)
+
+    def _refuse_within(self, asked: str) -> None:
+        if self._betweens.calling:
+            raise RunError(
+                f"{asked} was asked by a function that is called between ticks, before tick {self.tick}.\n"
+                f"The run goes on when it returns, and cannot before.\n"
+                f"Return from it; to end the run, declare sim.until(...)."
+            )
 
     def _alive(self, asked: str) -> None:
         if self._failure is not None or self._kept is not None:
@@ -535,6 +580,10 @@ class Run:
     def _standing(self) -> Iterator[None]:
         """Between two ticks; a run that moved goes on afterwards."""
         self._alive("an answer")
+        if self._betweens.calling:
+            with self._told():
+                yield
+            return
         flight = self._flight
         moving = flight is not None and not flight.landed.is_set()
         self.pause()

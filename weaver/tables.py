@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError
 from weaver.field import Field
-from weaver.sources import unknown_field
+from weaver.message import Link
+from weaver.sources import Ties, unknown_field
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 ID_LIMIT = 1 << 62
@@ -414,6 +415,63 @@ def _check_ids(source: Source, ids: NDArray[np.int64], limit: int) -> None:
             f"Random numbers and links go by the id, so the two would be one.\n"
             f"Give each entity its own id, or leave the column out."
         )
+
+
+def read_links(link: type[Link], a: Any, b: Any, fields: Mapping[str, Any]) -> Ties:
+    """Read links into columns of the fields' storage types.
+
+    Args:
+        link: the type of link.
+        a: (n,) ids, or one id that holds for all.
+        b: (n,) ids, or one.
+        fields: (n,) or (n, components) values by name, or one value for all; those not given get their defaults.
+
+    Raises:
+        ModelError: a column is unknown, lengths differ, an id is no id, an entity is tied to itself, or a value does
+            not fit; names row and column.
+    """
+    source = Source(f"link({link.__name__}, ...)", lambda row: f"row {row} (counted from 0)")
+    ends = [_column(_ID, source, values, name)[0] for name, values in (("a", a), ("b", b))]
+    columns = {}
+    for name, values in fields.items():
+        if name not in link.__fields__:
+            raise unknown_field(link, name, link.__fields__)
+        columns[name] = _column(link.__fields__[name], source, values, name)
+    lengths = {name: len(end) for name, end in zip("ab", ends, strict=True) if end.ndim}
+    lengths |= {name: len(made) for name, (made, single) in columns.items() if not single}
+    if len(set(lengths.values())) > 1:
+        raise ModelError(
+            f"link({link.__name__}, ...) was given columns of different lengths: "
+            f"{', '.join(f'{name} has {n}' for name, n in lengths.items())}.\n"
+            f"Some links would lack an end or a value.\n"
+            f"Give every column one value per link, or a single value that holds for all."
+        )
+    count = next(iter(lengths.values()), 1)
+    first, second = (np.ascontiguousarray(np.broadcast_to(end, (count,))) for end in ends)
+    for name, end in (("a", first), ("b", second)):
+        wrong = np.flatnonzero(end < 0)
+        if len(wrong):
+            raise ModelError(
+                f"{source.place(name, int(wrong[0]))}: {end[wrong[0]]} was given; ids are whole numbers from 0 on.\n"
+                f"There is no such entity to tie.\n"
+                f"Give ids as sim.add was given them, or as they are counted: from 0, in the order of add and scatter."
+            )
+    loops = np.flatnonzero(first == second)
+    if len(loops):
+        raise ModelError(
+            f"{source.place('b', int(loops[0]))}: entity {first[loops[0]]} would be tied to itself; a link ties two.\n"
+            f"It would meet itself among its neighbours.\n"
+            f"Leave the row out."
+        )
+    values = {}
+    for field in link.__fields__.values():
+        made, single = columns.get(field.name, (None, False))
+        if made is None:
+            made = _repeated(field, count)
+        elif single:
+            made = np.repeat(made[None], count, axis=0)
+        values[field.name] = made
+    return Ties(link, first, second, values)
 
 
 def _open(table: Any) -> tuple[Source, dict[str, Any]]:

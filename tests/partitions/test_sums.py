@@ -60,7 +60,12 @@ def test_sums_of_ints_wrap_and_their_means_and_variances_are_rounded_once(values
 
 @pytest.mark.parametrize(
     ("values", "sums"),
-    [([1.0, math.inf], math.inf), ([-math.inf, 2.0], -math.inf), ([math.inf, -math.inf], math.nan), ([math.nan], math.nan)],
+    [
+        ([1.0, math.inf], math.inf),
+        ([-math.inf, 2.0], -math.inf),
+        ([math.inf, -math.inf], math.nan),
+        ([math.nan], math.nan),
+    ],
 )
 def test_what_is_not_finite_makes_sums_that_are_not(values, sums):
     np.testing.assert_equal(result(Statistic("sum"), values, [1]), sums)

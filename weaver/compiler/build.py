@@ -15,12 +15,14 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Observed, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, TypeSpec
+from weaver import settle
+from weaver.compiler import messages
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import (
     Lowered,
     Made,
-    element_type,
+    array_type,
     known_arrays,
     lower_behavior,
     write_kernel,
@@ -28,21 +30,22 @@ from weaver.compiler.kernel import (
 )
 from weaver.compiler.model import Model
 from weaver.compiler.observing import shared_names, write_observation
+from weaver.compiler.readers import check_readers
 from weaver.errors import ModelError
+from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
 from weaver.turns import Behavior
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
+SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py")
 """Modules of ours that generated ones compile in."""
-SETTLE = (
-    "at_edge", "blame", "blame_birth", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3",
-    "keep_blame", "move8", "nearest_image", "next_draw", "next_record", "record", "settle_absorb", "settle_clamp",
-    "settle_periodic", "settle_reflect", "settle_strict", "strip_room", "to_index", "to_int", "to_row",
-    "with_element", "within2", "within3", "wrapped",
-)  # fmt: skip
+SETTLE = tuple(
+    name
+    for name, made in vars(settle).items()
+    if getattr(made, "__module__", "") == settle.__name__ and not name.startswith("_")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +85,8 @@ def plan(sim: Simulation) -> Plan:
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
     _check_radii(sim, model, behaviors, space)
+    if sim.obstacles is not None:
+        model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
     counts = [0] * len(model.kinds)
     for source in sim.sources:
         counts[model.kinds.index(source.type)] += source.count
@@ -161,8 +166,9 @@ def write(sim: Simulation) -> Written:
         phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
-            texts += [act.lines, kernel.lines]
-            names.append(kernel.name)
+            ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+            texts += [act.lines, kernel.lines, lines]
+            names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
     watched = _observations(model)
     texts += [lines for _, lines in watched]
@@ -176,6 +182,7 @@ def write(sim: Simulation) -> Written:
             "",
         ]
     )
+    check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
     rooms = {whole: sum(len(s) for w, s in model.observed.values() if w == whole) for whole in (False, True)}
@@ -183,7 +190,9 @@ def write(sim: Simulation) -> Written:
     integers = np.array([p.value for p in parameters if p.integer] + [0] * rooms[True], np.int64)
     names += [s.name for s in scatters]
     cpu = cpu_target()
-    identity = _identity(sim, text, types, made.grid, cpu)
+    used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    statics = {name: model.statics[name] for name in used}
+    identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
         types=types,
         phases=tuple(phases),
@@ -198,6 +207,9 @@ def write(sim: Simulation) -> Written:
         observations=tuple(one for one, _ in watched),
         until=tuple(sim.conditions),
         dt=sim.dt,
+        statics=statics,
+        messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
+        events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
     )
     return Written(made, text, program)
 
@@ -205,7 +217,7 @@ def write(sim: Simulation) -> Written:
 def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
     known, shared = known_arrays(model), shared_names(model)
     return [
-        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        write_observation(model, one, one.name in shared, known, partial(array_type, model))
         for one in model.sim.observations
     ]
 
@@ -239,7 +251,11 @@ def _phase(
         kills = act.moves and "absorb" in model.sim.box.boundaries
         kills = kills or act.lowering.removes or bool(act.lowering.becomes)
         outlets = tuple(made.spec for made in act.lowering.outlets.values())
-        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets))
+        ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+        inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
+        done.append(
+            Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets, inboxes)
+        )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
@@ -251,6 +267,7 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
+        any(a.lowering.far for a in acts),
     )
     return phase, written
 
@@ -281,6 +298,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
         "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
@@ -333,7 +351,10 @@ def _head(made: Plan) -> list[str]:
     return lines
 
 
-def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str]) -> str:
+def _identity(
+    sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str],
+    statics: Mapping[str, np.ndarray[Any, Any]],
+) -> str:  # fmt: skip
     import llvmlite
     import numba
 
@@ -342,6 +363,7 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
+    parts += [(name, a.dtype.str, hashlib.sha256(a.data).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 import numpy as np
 
+from weaver.barrier import Wall
 from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
@@ -222,8 +223,8 @@ class Expressions(Scope, ABC):
 
     def name(self, node: ast.Name) -> str:
         """Text of a variable or a captured value."""
-        if node.id in (self.me, self.world) or self.reference(node) is not None:
-            what = "the world" if node.id == self.world else "an entity"
+        if node.id in (self.me, self.world) or node.id in self.views or self.reference(node) is not None:
+            what = "the world" if node.id == self.world else "a message" if node.id in self.views else "an entity"
             self.fail(
                 node,
                 f"{node.id!r} is {what}, and is used as a value",
@@ -256,6 +257,8 @@ class Expressions(Scope, ABC):
                 return self.own_field(node, write=False)
             if node.value.id == self.world:
                 return self.world_value(node)
+            if node.value.id in self.views:
+                return self.views[node.value.id](node)
             ref = self.reference(node.value)
             if ref is not None:
                 return self.read_other(node, ref)
@@ -270,7 +273,9 @@ class Expressions(Scope, ABC):
                 "It may be None, which has no fields.",
                 f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
             )
-        if node.attr not in ("x", "y", "z"):
+        if node.attr not in ("x", "y", "z") and not (
+            node.attr in Wall._fields and self.model.sim.obstacles is not None
+        ):
             self.fail(
                 node,
                 f"{ast.unparse(node)} does not exist",

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
+from weaver.compiler import messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
@@ -122,6 +123,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     geometry = array(f"{t}_geometry_", Argument("geometry", type))
     positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
     known = known_arrays(model)
+    known.update(messages.arrays(model))
     for k, made in enumerate(low.outlets.values()):
         known.update(made.arrays(k))
     prologue: list[str] = []
@@ -269,6 +271,7 @@ def known_arrays(model: Model) -> dict[str, Argument]:
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
+    known.update({name: Argument("static", 0, name) for name in model.statics})
     return known
 
 
@@ -328,9 +331,18 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "record":
             dtypes = {c.name: c.dtype for c in (COUNT, *outlets[argument.type].columns)}
             types.append(f"{TYPES[dtypes[argument.name]]}[::1]")
-        else:
-            types.append(f"{element_type(model, argument)}[::1]")
+            continue
+        if argument.kind == "inbox":
+            types.append(f"{TYPES[messages.element(model, argument)]}[::1]")
+            continue
+        types.append(array_type(model, argument))
     return f"void({', '.join(types)})"
+
+
+def array_type(model: Model, argument: Argument) -> str:
+    """numba's name of the type of an array that a kernel takes."""
+    element = element_type(model, argument)
+    return f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]"
 
 
 def element_type(model: Model, argument: Argument) -> str:
@@ -338,6 +350,8 @@ def element_type(model: Model, argument: Argument) -> str:
     if argument.kind in ("column", "out"):
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
+    if argument.kind == "static":
+        return TYPES[model.statics[argument.name].dtype.str]
     return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
 from weaver.field import Field
+from weaver.message import Event
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
@@ -79,6 +82,7 @@ class Model:
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
         observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
+        statics: name in the generated text -> array that never changes, for whoever needs it.
     """
 
     sim: Simulation
@@ -91,10 +95,13 @@ class Model:
     active: list[Callable[..., Any]] = field(default_factory=list)
     observed: dict[str, tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
     becomes: list[Become] = field(default_factory=list)
+    statics: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         discover(self.sim)
         self.kinds = self.sim.kinds
+        self.messages = [m for m in self.sim.messages if not issubclass(m, Event)]
+        self.events = [m for m in self.sim.messages if issubclass(m, Event)]
         self.fields = [fields_of(k, self.dim) for k in self.kinds]
         parameters = list(self.sim.parameters.values())
         self.reals = [p for p in parameters if not p.integer]
