@@ -62,6 +62,7 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        raster: it is a layer: one row per cell of its raster, none of the columns is a position, nothing moves.
     """
 
     name: str
@@ -69,6 +70,7 @@ class TypeSpec:
     ghost_columns: tuple[str, ...]
     searched: bool
     mortal: bool
+    raster: bool = False
 
 
 class Argument(NamedTuple):
@@ -79,7 +81,9 @@ class Argument(NamedTuple):
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
     "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
-    "static" (one of `Program.statics`, by name).
+    "static" (one of `Program.statics`, by name), "tie" (int64; "NAME@first": where each row's entries begin;
+    "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
+    gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
     """
 
     kind: str
@@ -172,6 +176,8 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
+        ties: kinds of ties that it reads along, see `partitions.ties`.
+        tied: type index that the other end may have -> columns that are read of it.
         far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
@@ -183,6 +189,8 @@ class Phase:
     looks: tuple[int, ...]
     reach: float
     far: bool = False
+    ties: tuple[str, ...] = ()
+    tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 Kernels = Mapping[str, Callable[..., None]]
@@ -245,13 +253,29 @@ class Observed:
 
 
 @dataclass(frozen=True, eq=False)
+class Filled:
+    """Initial values of a raster.
+
+    `kernel(first, last, 0, status, values, reals, integers, geometry, edges x, edges y[, edges z], *columns)` fills the
+    own cells [first, last) of the columns that are not in `arrays`, in the raster's order; the others are
+    (cells of the world,) arrays, row-major, x fastest.
+    """
+
+    type: int
+    kernel: str
+    columns: tuple[str, ...]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
 class Program:
     """Everything a runtime needs.
 
     Attributes:
-        types: the entity types.
+        types: the entity types, then the layers.
         phases: in the order of a tick.
         sources: the initial entities.
+        fills: the initial values of layers, each named once.
         grid: blocks and cells.
         seed: of the run.
         reals: initial parameter values, float64, then room for samples that kernels read.
@@ -259,13 +283,13 @@ class Program:
         kernels: loads the compiled functions in the calling process: name -> function.
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
+        statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
+        messages: what entities send each other.
+        events: what they tell the outside.
         observations: what is sampled.
         until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
             the run ends.
         dt: length of a tick, for `time`.
-        statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
-        messages: what entities send each other.
-        events: what they tell the outside.
     """
 
     types: tuple[TypeSpec, ...]
@@ -278,9 +302,10 @@ class Program:
     kernels: Callable[[], Kernels]
     identity: str
     cpu: tuple[str, str]
-    observations: tuple[Observed, ...] = ()
-    until: tuple[str, ...] = ()
-    dt: float = 1.0
+    fills: tuple[Filled, ...] = ()
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     messages: tuple[MessageSpec, ...] = ()
     events: tuple[MessageSpec, ...] = ()
+    observations: tuple[Observed, ...] = ()
+    until: tuple[str, ...] = ()
+    dt: float = 1.0

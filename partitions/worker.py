@@ -18,6 +18,7 @@ from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.grid import Layout
 from partitions.observe import Observer, Sample
 from partitions.program import STATUS, Drawn, Program
+from partitions.raster import Raster
 from partitions.records import NO_ID
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
@@ -88,11 +89,17 @@ class Worker:
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, self.parts, self._exchange, self._crew, self._kernels)
-        ticks = self._ticks
         self._observer = Observer(
-            program, self.parts, self._exchange, self._crew, self._kernels, ticks.reals, ticks.integers, rank
+            program,
+            self.parts,
+            self._exchange,
+            self._crew,
+            self._kernels,
+            self._ticks.reals,
+            self._ticks.integers,
+            rank,
         )
-        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank, ticks.mail)
+        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank, self._ticks.mail)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
         self._running = self._held = False
@@ -118,8 +125,10 @@ class Worker:
                 for k in range(most // PIECE + 1):
                     low, high = min(first + k * PIECE, last), min(first + (k + 1) * PIECE, last)
                     self._exchange.distribute(source.type, *self._made(source, low, high))
-            rebuild_all([table for part in self.parts for table in part.tables], self._crew)
-            self._exchange.relocate(range(len(self._program.types)))
+            movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
+            rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
+            self._fill()
+            self._exchange.relocate(movable)
             self._exchange.narrow()
             self._observer.sample(0)
         except (TickFault, Poisoned) as error:
@@ -142,6 +151,23 @@ class Worker:
         if status[0]:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns
+
+    def _fill(self) -> None:
+        """Give the own cells of every layer their initial values."""
+        for fill in self._program.fills:
+            for part in self.parts:
+                raster = part.tables[fill.type]
+                assert isinstance(raster, Raster)
+                for name, values in fill.arrays.items():
+                    raster.fill(name, values)
+                edges = self._program.grid.cells[fill.type].edges
+                arrays = [raster.geometry, *edges, *(raster.columns[name] for name in fill.columns)]
+                status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
+                status[1] = NO_ID
+                kernel, n = self._kernels[fill.kernel], np.uint64(raster.n_own_cells)
+                kernel(np.uint64(0), n, 0, status, faults, self._ticks.reals, self._ticks.integers, *arrays)
+                if status[0]:
+                    raise TickFault(0, -1, fill.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
 
     # Running
 
@@ -266,7 +292,8 @@ class Worker:
         """Publish the present state, whether it is due or not; not while another thread is in `advance`."""
         if self.publisher is not None:
             fields = self.publisher.fields
-            shown = [self._shown(t, fields.get(s.name)) for t, s in enumerate(self._program.types)]
+            types = enumerate(self._program.types)
+            shown = [self._shown(t, fields.get(s.name)) for t, s in types if not s.raster]
             self.publisher.publish(self.tick, shown, force=True)
 
     def _shown(self, type: int, field: str | None) -> Shown:

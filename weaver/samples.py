@@ -60,7 +60,7 @@ def _type(one: Observed) -> Any:
 
 
 def write_csv(path: Path, table: pa.Table, observations: Sequence[Observed]) -> None:
-    """Write observations; the components of a vector are columns name_x, name_y, the bins of a histogram name_0 and so on."""
+    """Write observations; the components of a vector become name_x, name_y, bins of a histogram name_0 and so on."""
     import pyarrow as pa
     from pyarrow import csv
 

@@ -11,16 +11,19 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, cells, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
+from weaver.compiler.layers import BUILT_IN, read_built_in
 from weaver.compiler.model import Model, Ref, column_name
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
+from weaver.message import Link
 from weaver.parameter import Parameter
 from weaver.turns import entity_types
 from weaver.world import World
@@ -31,7 +34,7 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (barrier, builtins, arithmetic_numba, random, settle, vector, vector_numba))
+    *(dir(module) for module in (barrier, builtins, arithmetic_numba, cells, random, settle, vector, vector_numba))
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -50,8 +53,9 @@ class Scope:
         out: generated lines.
         context: generated names that the function takes from its kernel, in order of first use.
         loaded: fields of `me` that are used; written: those that are stored.
-        reads: (type, field) read of others.
+        reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
+        cells: (layer, word) of every word that reads cells of a layer.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
         views: loop variables that are neither values nor entities -> how their fields are read.
@@ -79,7 +83,10 @@ class Scope:
         self.loaded: dict[str, None] = {}
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
+        self.tied: dict[tuple[int, str], None] = {}
+        self.ties: dict[type[Link], None] = {}
         self.looked: dict[str, int] = {}
+        self.cells: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
         self.inboxes: dict[int, str] = {}
@@ -122,7 +129,7 @@ class Scope:
             ref = self.refs.get(node.id) or self.variables.get(node.id)
             types = self.narrowed.get(node.id)
             if ref is not None and types is not None:
-                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop)
+                return replace(ref, types=types, tag=ref.tag if len(types) > 1 else None)
             return ref
         return None
 
@@ -134,16 +141,19 @@ class Scope:
         """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
+            if self.model.is_layer(t) and node.attr in BUILT_IN:
+                parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
             if node.attr == "id":
-                parts.append(f"{self.ids(t)}[{self.row(ref)}]")
+                parts.append(f"{self.need(f'{ref.prefix}{self.model.name(t)}_ids_')}[{self.row(ref)}]")
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
             columns = self.model.fields[t][node.attr].columns
             for c in columns if element is None else columns[element : element + 1]:
-                self.column(t, c)
-            self.reads.setdefault((t, node.attr))
-            parts.append(self.model.read(t, node.attr, self.row(ref), element))
+                self.need(ref.prefix + column_name(self.model.name(t), c))
+            (self.tied if ref.prefix else self.reads).setdefault((t, node.attr))
+            parts.append(self.model.read(t, node.attr, self.row(ref), element, ref.prefix))
         code = parts[-1]
         for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
             code = f"({part} if {ref.tag} == {t} else {code})"
@@ -211,6 +221,13 @@ class Scope:
                 f"{ast.unparse(node)} cannot be assigned to",
                 "A behavior writes its own names and fields of its own entity.",
                 "Assign to a field of the entity.",
+            )
+        if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+            self.fail(
+                node,
+                f"{ast.unparse(node)} is written, but a cell stays where it is",
+                "It would no longer be that cell.",
+                "Write its fields, or let an entity move.",
             )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
