@@ -398,7 +398,8 @@ class Exchange:
         return self._seen[type][1]
 
     def _dtype(self, type: int, name: str) -> np.dtype[Any]:
-        return next(np.dtype(c.dtype) for c in self._program.types[type].columns if c.name == name)
+        spec = self._program.types[type]
+        return next(np.dtype(c.dtype) for c in (*spec.columns, *spec.scratch) if c.name == name)
 
 
 def _names(columns: Sequence[Any], ghost_columns: Sequence[str], dim: int, kind: int) -> list[str]:

@@ -62,6 +62,9 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        scratch: columns that mean something within one phase only: they have rows like the others, but are neither
+            carried to other workers, nor brought into order, digested or shown. Those that are in `ghost_columns` too
+            can be refreshed.
         raster: it is a layer: one row per cell of its raster, none of the columns is a position, nothing moves.
     """
 
@@ -71,6 +74,7 @@ class TypeSpec:
     searched: bool
     mortal: bool
     raster: bool = False
+    scratch: tuple[Column, ...] = ()
 
 
 class Argument(NamedTuple):
@@ -178,6 +182,8 @@ class Phase:
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
         ties: kinds of ties that it reads along, see `partitions.ties`.
         tied: type index that the other end may have -> columns that are read of it.
+        fills: (type, scratch column, value) that all rows get before it, ghosts too.
+        before: what is done first under the same number, each with a refresh of its own: a meeting's choices.
         far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
@@ -191,6 +197,8 @@ class Phase:
     far: bool = False
     ties: tuple[str, ...] = ()
     tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    fills: tuple[tuple[int, str, int], ...] = ()
+    before: tuple[Phase, ...] = ()
 
 
 Kernels = Mapping[str, Callable[..., None]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 AXES = "xyz"
 TIE_ARRAYS = ("nodes", "start", "other", "link")
 """Static arrays of each type of link, see `partitions.ties`."""
+SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
+"""Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -55,6 +57,7 @@ class Ref:
         tag: text of the type index, where there are several.
         loop: it is a loop's variable.
         prefix: begins the names of the columns that the row counts in, where these are not the table's own.
+        place: text of its position, where that is not what its row holds.
     """
 
     types: tuple[int, ...]
@@ -62,6 +65,31 @@ class Ref:
     tag: str | None = None
     loop: bool = False
     prefix: str = ""
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Own:
+    """An entity that a function may write: `me`, and in a meeting the other one too.
+
+    Attributes:
+        type: its type's index.
+        prefix: of the names of its fields in the generated text.
+        id: generated name of its id.
+        loaded: fields that are used; written: those that are stored.
+        becomes: numbers of the calls of `become`.
+    """
+
+    type: int
+    prefix: str
+    id: str
+    loaded: dict[str, None]
+    written: dict[str, None]
+    becomes: dict[int, None] = field(default_factory=dict)
+
+    def names(self, fields: Iterable[str]) -> list[str]:
+        """Generated names of fields."""
+        return [f"{self.prefix}_{f}_" for f in fields]
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, cells, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, cells, pairs, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.layers import BUILT_IN, read_built_in
-from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.model import Model, Own, Ref, column_name
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -34,7 +34,10 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (barrier, builtins, arithmetic_numba, cells, random, settle, vector, vector_numba))
+    *(
+        dir(module)
+        for module in (barrier, builtins, arithmetic_numba, cells, pairs, random, settle, vector, vector_numba)
+    )
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -48,6 +51,8 @@ class Scope:
         me: (argument name, type index), or None.
         world: name of the world (or draw) argument, or None.
         refs: arguments that are other entities.
+        partner: (argument name, type index) of the other one in a meeting, which is written too.
+        meeting: it belongs to a meeting: it looks around nobody, and is compiled strictly, since both sides compute it.
 
     Attributes:
         out: generated lines.
@@ -56,9 +61,11 @@ class Scope:
         reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
         cells: (layer, word) of every word that reads cells of a layer.
-        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
+        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: prefixes
+            of the own entities whose life it can end.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
         views: loop variables that are neither values nor entities -> how their fields are read.
+        own: the entities that may be written, by the author's name.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
@@ -69,6 +76,8 @@ class Scope:
         me: tuple[str, int] | None,
         world: str | None,
         refs: dict[str, Ref] | None = None,
+        partner: tuple[str, int] | None = None,
+        meeting: bool = False,
     ) -> None:
         self.model, self.source, self.world = model, source, world
         self.me: str | None = me[0] if me is not None else None
@@ -82,6 +91,12 @@ class Scope:
         self.context: dict[str, None] = {}
         self.loaded: dict[str, None] = {}
         self.written: dict[str, None] = {}
+        self.meeting = meeting
+        self.own: dict[str, Own] = {}
+        if me is not None:
+            self.own[me[0]] = Own(me[1], "me", "id_", self.loaded, self.written)
+        if partner is not None:
+            self.own[partner[0]] = Own(partner[1], "you", "partner_id_", {}, {})
         self.reads: dict[tuple[int, str], None] = {}
         self.tied: dict[tuple[int, str], None] = {}
         self.ties: dict[type[Link], None] = {}
@@ -89,10 +104,11 @@ class Scope:
         self.cells: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
+        self.removes: set[str] = set()
         self.inboxes: dict[int, str] = {}
         self.views: dict[str, Callable[[ast.Attribute], str]] = {}
         self.far = False
-        self.draws = self.moved_by_helper = self.returns = self.removes = False
+        self.draws = self.moved_by_helper = self.returns = False
         self.temporaries = 0
         self.line = 0
         self.breaks: list[str | None] = []
@@ -141,6 +157,9 @@ class Scope:
         """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
+            if node.attr == "position" and ref.place is not None:
+                parts.append(ref.place)
+                continue
             if self.model.is_layer(t) and node.attr in BUILT_IN:
                 parts.append(read_built_in(self, t, node.attr, self.row(ref)))
                 continue
@@ -194,7 +213,7 @@ class Scope:
     def field_of(self, node: ast.Attribute) -> Any:
         """The Field that an attribute of `me` names."""
         self.own_field(node, write=False)
-        return self.model.fields[self.me_type][node.attr]
+        return self.model.fields[self.own[ast.unparse(node.value)].type][node.attr]
 
     def own_field(self, node: ast.Attribute, *, write: bool) -> str:
         """Text of a field of `me`."""
@@ -208,7 +227,14 @@ class Scope:
                 "The change would be lost, or would reach other places that hold the same vector.",
                 f"Write {whole} = wv.Vec{self.model.dim}({', '.join(parts)}).",
             )
-        if not isinstance(base, ast.Name) or base.id != self.me:
+        if not isinstance(base, ast.Name) or base.id not in self.own:
+            if isinstance(base, ast.Name) and self.reference(base) is not None and self.meeting:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} is written in `when` or `by`",
+                    "These compare those who might meet; every candidate is asked, and nothing has happened yet.",
+                    "Return a value, and write in the meeting itself.",
+                )
             if isinstance(base, ast.Name) and self.reference(base) is not None:
                 self.fail(
                     node,
@@ -231,12 +257,13 @@ class Scope:
             )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
-        if node.attr not in self.model.fields[self.me_type]:
-            self.unknown(node, self.me_type)
-        self.loaded.setdefault(node.attr)
+        own = self.own[base.id]
+        if node.attr not in self.model.fields[own.type]:
+            self.unknown(node, own.type)
+        own.loaded.setdefault(node.attr)
         if write:
-            self.written.setdefault(node.attr)
-        return f"me_{node.attr}_"
+            own.written.setdefault(node.attr)
+        return f"{own.prefix}_{node.attr}_"
 
     def captured(self, node: ast.expr, value: Any) -> str:
         """Text of a value from outside the function."""
@@ -260,7 +287,7 @@ class Scope:
                 node.id in self.flow.locals
                 or node.id in self.views
                 or node.id in self.renamed
-                or node.id in (self.me, self.world)
+                or node.id in (*self.own, self.world)
             ):
                 return UNBOUND
             return UNBOUND if node.id in self.refs else self.source.resolve(node.id)
