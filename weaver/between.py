@@ -31,6 +31,19 @@ class Betweens:
         """Whether this very thread is inside one of the functions."""
         return self._caller == threading.get_ident()
 
+    def refuse(self, asked: str) -> None:
+        """Refuse what cannot be asked within one of them.
+
+        Raises:
+            RunError: this thread is inside one.
+        """
+        if self.calling:
+            raise RunError(
+                f"{asked} was asked by a function that is called between ticks, before tick {self._done}.\n"
+                f"The run goes on when it returns, and cannot before.\n"
+                f"Return from it; to end the run, declare sim.until(...)."
+            )
+
     def next(self, tick: int) -> int | None:
         """The tick after this one at which one of them is called; None if there are none."""
         return min((tick - tick % one.every + one.every for one in self._functions), default=None)

@@ -11,17 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.errors import GridError, RuntimeFault, TickFault
-from partitions.program import Observed, Program
-from partitions.runtime import Runtime
+from partitions.program import Observed
 from weaver.answers import check_fields, chosen, entity_table
 from weaver.arrow import event_table
 from weaver.between import Betweens
+from weaver.commanded import Commanded
 from weaver.commands import Commands
 from weaver.entity import Entity, Layer
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
-from weaver.message import Event, Message
+from weaver.launch import check_options, compiled, row_bytes, runtime_of
+from weaver.message import Event
+from weaver.parameter import checked_settings
 from weaver.samples import Samples
 from weaver.simulation import Simulation
 
@@ -40,7 +42,7 @@ INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run:
+class Run(Commanded):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -66,19 +68,7 @@ class Run:
             ModelError, BehaviorError: the model cannot run.
             RunError: workers cannot be started.
         """
-        for name, value in (("partitions", partitions), ("threads", threads), ("workers", workers)):
-            if value is not None and not (isinstance(value, int) and value >= 1):
-                raise ModelError(
-                    f"{name}={value!r} was asked for; allowed are whole numbers from 1.\n"
-                    f"Nobody would do the work.\n"
-                    f"Write {name}=1, or leave it out."
-                )
-        if cluster is not None and workers is None:
-            raise ModelError(
-                f"cluster={cluster!r} was asked for without workers; a run on a cluster has a number of workers.\n"
-                f"It would run in this process alone.\n"
-                f"Write workers=2, cluster={cluster!r}."
-            )
+        check_options(partitions, threads, workers, cluster)
         began = time.perf_counter()
         self.simulation = simulation
         self._flight: Flight | None = None
@@ -88,8 +78,8 @@ class Run:
         self._kept: dict[str, Any] | None = None
         self._seconds, self._updates = 0.0, 0.0
         with self._told():
-            self._program = _compiled(simulation)
-            self._runtime = _runtime(self._program, partitions, threads, workers, cluster)
+            self._program = compiled(simulation)
+            self._runtime = runtime_of(self._program, partitions, threads, workers, cluster)
             try:
                 self._fixed = {name: p.fixed for name, p in simulation.parameters.items()}
                 self._counts = self._runtime.counts()
@@ -138,7 +128,7 @@ class Run:
                 f"Time does not run backwards.\n"
                 f"Write step(1)."
             )
-        self._refuse_within(f"step({n})")
+        self._betweens.refuse(f"step({n})")
         if self.running:
             raise RunError(
                 f"step({n}) was asked of a run that moves by itself, at tick {self.tick}.\n"
@@ -164,7 +154,7 @@ class Run:
             RunError: the run was stopped, or has failed.
         """
         self._alive("resume()")
-        self._refuse_within("resume()")
+        self._betweens.refuse("resume()")
         if self.running:
             return
         self.pause()
@@ -179,7 +169,7 @@ class Run:
         Raises:
             RunError: the run failed on its way.
         """
-        self._refuse_within("pause()")
+        self._betweens.refuse("pause()")
         flight = self._flight
         if flight is None:
             return self.tick
@@ -246,23 +236,7 @@ class Run:
             ModelError: no such parameter, a value out of its range, or a parameter that was used before the start.
         """
         self._alive("set()")
-        made = {}
-        for name, value in values.items():
-            parameter = self.simulation.parameters.get(name)
-            if parameter is None:
-                known = ", ".join(self.simulation.parameters) or "no parameters"
-                raise ModelError(
-                    f"set({name}={value!r}) was asked for; the simulation has {known}.\n"
-                    f"The value would change nothing.\n"
-                    f"Choose one of its names, or declare sim.parameter({name!r}, ...) in the app."
-                )
-            if self._fixed[name]:
-                raise ModelError(
-                    f"set({name}={value!r}) was asked for; {name} is fixed at {self._values[name]:g} for this run.\n"
-                    f"The app has used it outside behaviors, and what was computed from it would stay as it is.\n"
-                    f"Start a new run with --set {name}={value}, or use {name} only inside behaviors."
-                )
-            made[name] = parameter.checked(value)
+        made = checked_settings(self.simulation.parameters, self._fixed, self._values, values)
         with self._standing():
             self._values.update(made)
             declared = self.simulation.parameters
@@ -270,74 +244,6 @@ class Run:
                 np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
                 np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
             )
-
-    def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
-        """Add entities, as `Simulation.add` does, before the next tick.
-
-        Returns:
-            (n,) their ids: numbered on after all that were added or scattered, never used again; or those given as
-            `id=`, which no living entity may have.
-
-        Raises:
-            ModelError: a value does not fit; names row and column. Nobody is added then.
-            RunError: an id is taken, or the run has ended.
-        """
-        index = self._index(kind)
-        with self._commanded("add()"):
-            return self._commands.add(kind, index, table, fields)
-
-    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Give entities new values before the next tick: `run.update(Bird, ids, energy=0.0)`; all or none.
-
-        Args:
-            kind: their type.
-            ids: (n,) or one.
-            fields: (n,) or (n, components) values by name, or one for all; a position may be anywhere in the box.
-
-        Raises:
-            ModelError: a value does not fit.
-            RunError: there is no such entity, or it is of another type; names it.
-        """
-        index = self._index(kind)
-        with self._commanded("update()"):
-            self._commands.update(kind, index, ids, fields)
-
-    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Update those of the entities that there are, and add the others with the ids given; all or none.
-
-        Those that are added need a position; fields that are not named get their defaults, and in those that are
-        updated keep their values.
-
-        Raises:
-            ModelError: a value does not fit.
-            RunError: an id is that of an entity of another type.
-        """
-        index = self._index(kind)
-        with self._commanded("put()"):
-            self._commands.put(kind, index, ids, fields)
-
-    def remove(self, ids: Any, /) -> None:
-        """Remove entities of any type before the next tick; all or none. They count as deaths.
-
-        Raises:
-            RunError: there is no such entity; names it.
-        """
-        with self._commanded("remove()"):
-            self._commands.remove(ids)
-
-    def send(self, to: Any, message: Message, /) -> None:
-        """Send a message before the next tick: `run.send(5, Hit(damage=2.0))`; its `sender` is -1.
-
-        Args:
-            to: the id of an entity, or (n,) ids.
-            message: what each of them gets.
-
-        Raises:
-            ModelError: it is no message of this simulation.
-            RunError: there is no such entity; names it.
-        """
-        with self._commanded("send()"):
-            self._commands.send(to, message)
 
     # Asking
 
@@ -412,18 +318,12 @@ class Run:
                 f"Name one of its layers, the class itself."
             )
         index = self.simulation.kinds.index(layer)
-        kept = None if self._kept is None else self._kept["tables"].get(index)
-        if self._kept is not None and kept is None:
-            raise RunError(
-                f"layer({layer.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are "
-                f"not kept.\n"
-                f"Their state went with the workers.\n"
-                f"Ask before stop(), inside the `with` block."
-            )
-        if kept is None:
+        if self._kept is not None:
+            columns = self._kept_table(index, f"layer({layer.__name__})")
+        else:
             with self._standing():
-                kept = self._layer_columns(index)
-        return layer_array(layer, self._program.grid.cells[index].shape, kept, field)
+                columns = self._layer_columns(index)
+        return layer_array(layer, self._program.grid.cells[index].shape, columns, field)
 
     def observations(self) -> pa.Table:
         """What was observed so far.
@@ -546,7 +446,7 @@ class Run:
                     "tallies": self._runtime.tallies(),
                     "tables": {},
                 }
-                if sum(self._counts[t] * _row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
+                if sum(self._counts[t] * row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
                     kinds = {kind.__name__: kind for kind in self.simulation.entity_types}
                     for t, spec in enumerate(self._program.types):
                         kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
@@ -594,28 +494,21 @@ class Run:
         return names.index(name)
 
     def _table(self, index: int, kind: type[Entity]) -> pa.Table:
-
         if self._kept is not None:
-            kept = self._kept["tables"].get(index)
-            if kept is None:
-                raise RunError(
-                    f"entities({kind.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB "
-                    f"are not kept.\n"
-                    f"Their state went with the workers.\n"
-                    f"Ask before stop(), inside the `with` block."
-                )
-            return kept
+            return self._kept_table(index, f"entities({kind.__name__})")
         with self._standing():
             ids, columns = self._runtime.rows(index)
         return entity_table(self._program.types[index], kind, self.simulation.box.dim, ids, columns)
 
-    def _refuse_within(self, asked: str) -> None:
-        if self._betweens.calling:
+    def _kept_table(self, index: int, asked: str) -> Any:
+        assert self._kept is not None
+        if index not in self._kept["tables"]:
             raise RunError(
-                f"{asked} was asked by a function that is called between ticks, before tick {self.tick}.\n"
-                f"The run goes on when it returns, and cannot before.\n"
-                f"Return from it; to end the run, declare sim.until(...)."
+                f"{asked} was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are not kept.\n"
+                f"Their state went with the workers.\n"
+                f"Ask before stop(), inside the `with` block."
             )
+        return self._kept["tables"][index]
 
     def _layer_columns(self, index: int) -> dict[str, NDArray[Any]]:
         """Column -> (cells,) in the order of the ids."""
@@ -670,25 +563,3 @@ class Run:
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
             raise RunError(str(error)) from error
-
-
-def _compiled(simulation: Simulation) -> Program:
-    from weaver.compiler import compile  # brings numba, which `import weaver` does not
-
-    return compile(simulation)
-
-
-def _runtime(
-    program: Program, partitions: int | None, threads: int, workers: int | None, cluster: str | None
-) -> Runtime:
-    if workers is None:
-        from partitions.local import Local
-
-        return Local(program, partitions=partitions or 1, threads=threads)
-    from partitions.cluster import Cluster
-
-    return Cluster(program, workers, threads=threads, partitions=partitions, address=cluster)
-
-
-def _row_bytes(program: Program, index: int) -> int:
-    return 8 + sum(np.dtype(column.dtype).itemsize for column in program.types[index].columns)
