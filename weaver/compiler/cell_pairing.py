@@ -29,9 +29,7 @@ class CellPairing(Pairing):
         me, start = low.need("row_"), low.need(f"{theirs}_start_")
         low.emit("chosen_, chosen_row_ = np.int64(-1), np.int64(-1)")
         low.emit("least_ = np.uint64(0)" if self.by is None else "least_ = 0.0")
-        for (
-            axis
-        ) in model.axes:  # which cells of a's type it overlaps; no place is between its last and its end
+        for axis in model.axes:  # which cells of a's type it overlaps; no place is between its last and its end
             edges, index = low.need(f"{t}_edges_{axis}_"), low.need(f"index{axis}_")
             parts = [low.need(f"{theirs}_{what}{axis}_") for what in ("edges_", "first_", "rim_")]
             for name, place in (("from", f"{edges}[np.uintp({index})]"), ("to", f"{edges}[np.uintp({index} + 1)] - ")):

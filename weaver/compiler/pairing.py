@@ -253,7 +253,7 @@ class Pairing:
             low.becomes += own.becomes
         if any(own.prefix in body.removes for own in acts):
             low.removes.add("me")
-        low.draws = body.draws
+        low.draws, low.far = body.draws, body.far
         becomes = [b for b in model.becomes if b.number in body.becomes]
         invented = {v: model.fields[b.type][f] for b in becomes for f, v in b.given.items()}
         left = {b.outlet.name for b in becomes if b.number in low.becomes}
