@@ -58,6 +58,10 @@ class Pup(wv.Entity):
     again: int = -1
 
 
+class Bite(wv.Message):
+    depth: float
+
+
 class Grass(wv.Layer, resolution=1.0):
     food: float = 1.0
     eater: int = -1
@@ -337,6 +341,11 @@ def hunt():
     def walk(me: Wolf | Sheep | Trader, world: wv.World):
         me.position += world.unit2() * 0.7
 
+    @sim.behavior
+    def heal(me: Sheep, world: wv.World):
+        for bite in world.inbox(me, Bite):
+            me.draw -= 0.1 * bite.depth
+
     @sim.meeting(radius=2.0, rounds=2, by=distance, when=lambda wolf, sheep: wolf.draw < 2.0 and not sheep.tough)
     def eat(wolf: Wolf, sheep: Sheep, world: wv.World):
         wolf.draw += world.random() * (sheep.draw + 2.0)
@@ -344,6 +353,8 @@ def hunt():
         sheep.draw = wolf.draw / 3.0 + 0.1 * distance(wolf, sheep)
         wolf.position = sheep.position
         sheep.position += wv.Vec2(0.4, -0.3)
+        world.deposit(Grass, wolf.position, food=wolf.draw / 7.0)
+        world.send(sheep, Bite(depth=wolf.draw))
         if wolf.draw > 1.5:
             world.remove(sheep)
             world.spawn(Trader, money=wolf.draw)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import types
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaver.compiler.constants import NotConstant, constant
@@ -75,9 +76,10 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
             ref = low.reference(argument)
             assert ref is not None
             tag = f"{name}_tag_" if ref.tag else None
-            refs[name] = Ref(ref.types, f"{name}_row_", tag, ref.loop, f"{name}_place_" if ref.place else None)
+            place = f"{name}_place_" if ref.place else None
+            refs[name] = replace(ref, row=f"{name}_row_", tag=tag, place=place)
             passed[name] = [part for part in (ref.row, ref.tag, ref.place) if part]
-            key.append((name, ref.types, ref.loop, ref.place is not None))
+            key.append((name, ref.types, ref.loop, ref.prefix, ref.place is not None))
         else:
             values[name] = argument
     if me is None and low.me is not None and world is not None:
@@ -95,6 +97,8 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         theirs[own.prefix].written.update(own.written)
         theirs[own.prefix].becomes.update(own.becomes)
     low.reads.update(sub.reads)
+    low.tied.update(sub.tied)
+    low.ties.update(sub.ties)
     low.looked.update(sub.looked)
     low.cells.update(sub.cells)
     low.outlets.update(sub.outlets)
