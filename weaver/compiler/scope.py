@@ -31,6 +31,11 @@ from weaver.world import World
 DRAWS = ("random", "uniform", "normal", "exponential", "integer", "choice", "unit2", "unit3")
 SEARCHES = ("near", "nearest", "count", "pick")
 """Words that look for entities around `me`."""
+ALONE = (
+    *SEARCHES, "at", "around", "beside", "gradient", "free", "free_sites", "neighbors", "jump_to_free", "moved",
+    "links", "inbox",
+)  # fmt: skip
+"""Words about the surroundings or letters of one entity, which a meeting does not have."""
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
@@ -314,6 +319,13 @@ class Scope:
         """The word of a call `world.word(...)`."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if isinstance(node.func.value, ast.Name) and node.func.value.id == self.world:
+                if self.meeting and node.func.attr in ALONE:
+                    self.fail(
+                        node,
+                        f"world.{node.func.attr} is called in a meeting",
+                        "Both owners run a meeting, and either one sees all of the two, but not what surrounds both.",
+                        "Call it in a behavior before, and keep what the meeting needs of it in a field.",
+                    )
                 return node.func.attr
         return None
 
