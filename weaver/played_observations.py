@@ -36,7 +36,8 @@ def sample(stage: Stage, observation: Observation, interpreted: Callable[[Any], 
     if wide is not None:
         parts = [_number(observation, [float(v[k]) for v in map(tuple, values)]) for k in range(VECTORS[wide][0])]
         return type(_zero(wide))(*parts)
-    whole = all(isinstance(v, (int, bool)) for v in values) and bool(values)
+    # what a function gives counts as float64, for nobody knows its type before it is called
+    whole = isinstance(observation.what, str) and all(isinstance(v, (int, bool)) for v in values) and bool(values)
     if not values and isinstance(observation.what, str) and observation.what in rows.fields:
         whole = rows.fields[observation.what].kind != "float"
     return _number(observation, [int(v) for v in values] if whole else [float(v) for v in values], whole)
@@ -76,6 +77,6 @@ def _number(observation: Observation, values: list[Any], whole: bool = False) ->
     if n == 0:
         return math.nan
     if how == "mean":
-        return float(exact) / n
+        return float(exact / n)
     squares = sum((Fraction(v) ** 2 for v in values), Fraction(0))
     return float((squares - exact * exact / n) / n)
