@@ -64,6 +64,10 @@ def _phase(written: Written, phase: Phase) -> list[str]:
         names = ", ".join(model.name(t) for t in phase.looks)
         lines.append(f"  looks for {names}; reads of others: position{''.join(', ' + c for c in before)}")
         lines.append("  before it: ghosts of these are refreshed, those columns that are stale")
+    if phase.before:
+        again = (len(phase.before) - 1) // 2
+        rounds = f", and {again} times more: those that chose each other are out, the others choose again" if again else ""
+        lines.append(f"  first all choose{rounds}; in between, ghosts get their owners' choices")
     for act in phase.acts:
         name = model.name(act.type)
         lines.append(f"  {name} writes {', '.join(act.writes) or 'nothing'}")
