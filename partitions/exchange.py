@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.births import Newborn
 from partitions.errors import RuntimeFault, TickFault, TransportError
 from partitions.grid import Layout
 from partitions.program import Program
@@ -120,15 +121,20 @@ class Exchange:
         if all(np.isfinite(phase.reach) for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
-    def relocate(self, types: Sequence[int]) -> None:
+    def relocate(self, types: Sequence[int], born: Mapping[int, Sequence[Newborn]] | None = None) -> None:
         """Give every entity of the types to the partition it is in now, drop the dead, and make all ghosts anew.
 
         Done at the end of the phase that moved them, not when somebody next looks: rows must be in the order of their
         cells before any phase runs over cells, and a late exchange would have to carry the same rows.
+
+        Args:
+            types: the same on every worker.
+            born: new rows of some of the types.
         """
         outgoing: dict[int, Batch] = {w: [] for w in [self._rank, *self.peers]}
         for t in types:
-            batches = self._batches(t, self._leaving(t), self.routes[t].ghosts)
+            new = [self._unheld(t, *rows) for rows in (born or {}).get(t, ())]
+            batches = self._batches(t, [*self._leaving(t), *new], self.routes[t].ghosts)
             for w, batch in batches.items():
                 outgoing[w] += batch
         self._settle(types, self._swap(outgoing), lambda t: self.routes[t].ghosts)
@@ -144,13 +150,17 @@ class Exchange:
             ids: (n,).
             columns: name -> (n,), all columns of the type.
         """
+        source = self._unheld(type, ids, columns)
+        self._settle([type], self._swap(self._batches(type, [source], False)), lambda _: False)
+
+    def _unheld(self, type: int, ids: NDArray[np.int64], columns: Mapping[str, Array]) -> Source:
+        """Rows that nobody holds yet, with the cells that they belong in."""
         routes, dim, n = self.routes[type], self._program.grid.space.dim, len(ids)
         names = [c.name for c in self._program.types[type].columns]
         x, y, z = (columns[name] for name in (*names[:dim], names[1])[:3])
         cells = np.empty(n, np.int64)
         kernels().locate(dim, routes.affine, routes.shape, *routes.edges, x, y, z, cells)
-        source = Source(-1, n, np.arange(n, dtype=np.uint32), cells, ids, columns)
-        self._settle([type], self._swap(self._batches(type, [source], False)), lambda _: False)
+        return Source(-1, n, np.arange(n, dtype=np.uint32), cells, ids, columns)
 
     def refresh(self, wanted: Mapping[int, Sequence[str]]) -> None:
         """Bring the ghosts' values of some columns up to date: same cells, same order, so values are enough.

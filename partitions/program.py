@@ -23,8 +23,17 @@ FAULTS = {
     5: "ran out of random draws",
     6: "read a field of None",
     7: "drawn outside the box",
+    8: "took an element that does not exist",
+    9: "spawned beyond the reach",
+    10: "spawned at a place that is not finite",
+    11: "spawned outside a strict boundary",
 }
 """What `status[0]` of a kernel can say."""
+
+STATUS = 12
+"""Words of a kernel's `status`: 0 fault code, 1 entity id of it (at first 2^63 - 1: the kernel keeps the least), 2
+draws of the entity so far, 3 the entity's own fault, 4 records that it has put out, 5 row to begin at, 6 whether a
+record outlet is full, 7 the own cell to go on with, 8 whether the entity is removed, 9 what it becomes."""
 
 
 PADDING = 16
@@ -64,7 +73,8 @@ class Argument(NamedTuple):
 
     kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
-    "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number).
+    "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
+    "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there).
     """
 
     kind: str
@@ -73,13 +83,32 @@ class Argument(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Outlet:
+    """Where a kernel puts out records of one kind: what an entity does to others, or to the world.
+
+    A kernel appends a record while there is room, and counts on when there is none; an entity whose records do not fit
+    leaves no trace, and the kernel is called again from it with more room. Every record has `@id` (of the entity) and
+    `@seq` (the entity's how-many-th record in this phase and tick); the `@` keeps them apart from fields.
+
+    Attributes:
+        kind: "birth" (columns of the new entity, and `@cell`, the parent's local cell; -1 for one that is lost),
+            "become" (columns of the entity as of its new type).
+        target: type index of what comes of it.
+        columns: `@id`, `@seq`, and what else there is.
+    """
+
+    kind: str
+    target: int
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
 class Act:
     """One entity type's turn in a phase: one compiled function.
 
     The kernel is called as `kernel(first, last, tick, status, values, reals, integers, *arguments)`: `first` and `last`
-    (uint64) count this partition's own cells, row-major; `tick` int64; `status` int64[4] = (fault code, entity id, two
-    words of scratch), to begin with (0, 2^63 - 1, 0, 0): the kernel keeps the fault of the least id; `values`
-    float64[8]; `reals`, `integers` the parameters.
+    (uint64) count this partition's own cells, row-major; `tick` int64; `status` int64[STATUS]; `values` float64[8], the
+    numbers of the fault, then of the entity's own; `reals`, `integers` the parameters.
 
     Attributes:
         type: index of the acting type.
@@ -88,7 +117,8 @@ class Act:
         writes: columns it writes.
         buffered: those of `writes` that others read in the same phase, so that new values wait in a second buffer.
         moves: positions are written.
-        kills: entities can die in it.
+        kills: entities can die in it, or become of another type.
+        outlets: what it puts out.
     """
 
     type: int
@@ -98,6 +128,7 @@ class Act:
     buffered: tuple[str, ...]
     moves: bool
     kills: bool
+    outlets: tuple[Outlet, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +141,7 @@ class Phase:
         acts: one per entity type that has the behavior; all see the state at the phase's start.
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
-        reach: the largest move per axis, in units of length; infinite with jumps.
+        reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
     """
 
     name: str

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from partitions.births import Births, Litter, Newborn
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
-from partitions.program import Act, Argument, Program
+from partitions.program import Act, Argument, Outlet, Program
+from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
 
-NO_ID = np.iinfo(np.int64).max
-"""What stands for the id in `status` as long as nothing went wrong."""
+Second = tuple[Partition, int, dict[str, Array]]
+"""A partition, a type, and the second buffers that its acts wrote."""
+
+
+class Put(NamedTuple):
+    """The records that an act put out in one partition."""
+
+    act: Act
+    part: Partition
+    outlet: Outlet
+    records: dict[str, Array]
 
 
 class Tick:
@@ -28,6 +39,8 @@ class Tick:
         self.reals, self.integers = program.reals.copy(), program.integers.copy()
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
+        self.births = Births(program.grid)
+        self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
         """Run every phase whose turn it is.
@@ -49,7 +62,7 @@ class Tick:
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
-        waiting = self._act(index, tick)
+        waiting, records = self._act(index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
             for name, column in new.items():
@@ -58,16 +71,18 @@ class Tick:
         for act in phase.acts:
             if types[act.type].searched:
                 stale[act.type].update(set(act.writes) & set(types[act.type].ghost_columns))
-        moved = sorted({act.type for act in phase.acts if act.moves or act.kills})
-        if moved:
-            self._exchange.relocate(moved)
+        moved = {act.type for act in phase.acts if act.moves or act.kills}
+        born = {outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind in ("birth", "become")}
+        if moved or born:
+            self._exchange.relocate(sorted(moved | born), self._newborn(records))
 
-    def _act(self, index: int, tick: int) -> list[tuple[Partition, int, dict[str, Array]]]:
-        """Call the kernels; returns the second buffers, to be swapped in."""
+    def _act(self, index: int, tick: int) -> tuple[list[Second], list[Put]]:
+        """Call the kernels; returns the second buffers, to be swapped in, and the records."""
+        acts = self._program.phases[index].acts
         calls: list[Callable[[], None]] = []
-        statuses: list[tuple[int, NDArray[np.int64], NDArray[np.float64]]] = []
-        waiting = []
-        for act in self._program.phases[index].acts:
+        waiting: list[Second] = []
+        done: list[tuple[Act, Partition, list[Piece]]] = []
+        for number, act in enumerate(acts):
             kernel = self._kernels[act.kernel]
             for part in self._parts:
                 table = part.tables[act.type]
@@ -76,29 +91,70 @@ class Tick:
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
                 arrays = [self._array(argument, part, act, new) for argument in act.arguments]
-                for first, last in table.pieces(self._crew, 4):
-                    status, values = np.array([0, NO_ID, 0, 0], np.int64), np.zeros(8)
-                    statuses.append((act.type, status, values))
-                    calls.append(self._call(kernel, first, last, tick, status, values, arrays))
-        acting = {act.type for act in self._program.phases[index].acts}
+                ranges = table.pieces(self._crew, 4)
+                rooms = self._rooms.setdefault((index, number, part.number), {})
+                pieces = []
+                for k, (first, last) in enumerate(ranges):
+                    room = rooms.setdefault(k, [0 for _ in act.outlets])
+                    piece = Piece(act.outlets, first, last, room)
+                    pieces.append(piece)
+                    calls.append(partial(piece.run, self._call(kernel, tick, act.arguments, arrays)))
+                done.append((act, part, pieces))
+        acting = {act.type for act in acts}
         self._crew.run(calls, sum(part.tables[t].n for part in self._parts for t in acting))
         faults = [
-            TickFault(tick, index, type, int(status[1]), int(status[0]), tuple(values.tolist()))
-            for type, status, values in statuses
-            if status[0]
+            TickFault(
+                tick, index, act.type, int(piece.status[1]), int(piece.status[0]), tuple(piece.values[:4].tolist())
+            )
+            for act, _, pieces in done
+            for piece in pieces
+            if piece.status[0]
         ]
         if faults:
             raise min(faults, key=lambda fault: fault.order)
-        return waiting
+        return waiting, [
+            Put(act, part, outlet, joined(outlet, pieces, k))
+            for act, part, pieces in done
+            for k, outlet in enumerate(act.outlets)
+        ]
 
     def _call(
-        self, kernel: Callable[..., None], first: int, last: int, tick: int, status: Array, values: Array,
-        arrays: Sequence[Array],
-    ) -> Callable[[], None]:  # fmt: skip
-        a, b = np.uint64(first), np.uint64(last)
-        return lambda: kernel(a, b, tick, status, values, self.reals, self.integers, *arrays)
+        self, kernel: Callable[..., None], tick: int, arguments: Sequence[Argument], arrays: Sequence[Any]
+    ) -> Kernel:
+        """The kernel for a piece, which brings its range, its status and room for its records."""
+        if not any(array is None for array in arrays):
+            return lambda a, b, status, values, _: kernel(
+                a, b, tick, status, values, self.reals, self.integers, *arrays
+            )
 
-    def _array(self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array]) -> Array:
+        def call(a: np.uint64, b: np.uint64, status: Array, values: Array, chunks: Sequence[Chunk]) -> None:
+            filled = [
+                array if array is not None else chunks[argument.type].array(argument.name)
+                for argument, array in zip(arguments, arrays, strict=True)
+            ]
+            kernel(a, b, tick, status, values, self.reals, self.integers, *filled)
+
+        return call
+
+    def _newborn(self, records: Sequence[Put]) -> dict[int, list[Newborn]]:
+        """What comes to be of the births and of those who became of another type."""
+        born = self.births.number(
+            [
+                Litter(put.part.tables[put.act.type], put.act.type, put.outlet.target, put.records)
+                for put in records
+                if put.outlet.kind == "birth"
+            ]
+        )
+        for put in records:
+            if put.outlet.kind == "become":
+                born.setdefault(put.outlet.target, []).append(Newborn(put.records["@id"], put.records))
+                self._exchange.deaths[put.act.type] -= len(put.records["@id"])
+        return born
+
+    def _array(self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array]) -> Array | None:
+        """The array for an argument; None for those of records, which every call has its own of."""
+        if argument.kind == "record":
+            return None
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

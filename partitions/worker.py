@@ -14,9 +14,10 @@ from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.grid import Layout
-from partitions.program import Drawn, Program
+from partitions.program import STATUS, Drawn, Program
+from partitions.records import NO_ID
 from partitions.store import Array, Crew, Partition, rebuild_all
-from partitions.tick import NO_ID, Tick
+from partitions.tick import Tick
 
 PIECE = 1 << 20
 """Initial entities are made and sent in pieces of this many, so that memory holds few of them twice."""
@@ -125,7 +126,8 @@ class Worker:
             return np.ascontiguousarray(source.ids[first:last], np.int64), columns
         ids = np.empty(last - first, np.int64)
         columns = {c.name: np.empty(last - first, c.dtype) for c in spec.columns}
-        status, faults = np.array([0, NO_ID, 0, 0], np.int64), np.zeros(8)
+        status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
+        status[1] = NO_ID
         draw = self._kernels[source.kernel]
         draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values())
         if status[0]:
@@ -281,6 +283,11 @@ class Worker:
     def counts(self) -> dict[int, int]:
         """Type -> entities owned here."""
         return {t: sum(part.tables[t].n_own for part in self.parts) for t in range(len(self._program.types))}
+
+    @property
+    def births(self) -> dict[int, int]:
+        """Type -> entities that were born here."""
+        return dict(enumerate(self._ticks.births.born))
 
     @property
     def deaths(self) -> dict[int, int]:

@@ -77,6 +77,18 @@ def fault_error(behavior: str, kind: str, fault: TickFault) -> RunError:
         f"There is no value to go on with.\n"
         f"Keep the index below the length in '{behavior}', for example values[k % len(values)]."
     )
+    wrong = {
+        9: f"farther than its reach, {limit:g} per axis",
+        10: "where no place is, since a position is finite",
+        11: "outside the box, whose boundary is strict",
+    }
+    if fault.code in wrong:
+        texts[fault.code] = (
+            f"spawned {wrong[fault.code]}, at tick {fault.tick}: {who} stands at {along} = {before:g} and wanted it at "
+            f"{_number(after)}.\n"
+            f"The newborn would belong to a partition that does not hear of it.\n"
+            f"Spawn it nearer, or write reach={wider} in @sim.behavior (jumps=True: no limit)."
+        )
     text = texts.get(fault.code)
     return RunError(text if text else f"{who} broke rule {fault.code} at tick {fault.tick}: {fault.values}")
 

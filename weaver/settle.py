@@ -281,6 +281,37 @@ def next_draw(status):  # type: ignore[no-untyped-def]
 
 
 @strict
+def next_record(status):  # type: ignore[no-untyped-def]
+    """Number of the entity's next record in this phase and tick."""
+    n = status[4]
+    status[4] = n + 1
+    return n
+
+
+@strict
+def blame(status, values, fault, before, after, limit, axis):  # type: ignore[no-untyped-def]
+    """Note the entity's first fault."""
+    if status[3] == 0:
+        status[3] = fault
+        values[4], values[5], values[6], values[7] = before, after, limit, axis
+
+
+@strict
+def blame_birth(status, values, fault, before, after, limit, axis):  # type: ignore[no-untyped-def]
+    """Note a fault of `settle_...` for an entity that is to be born."""
+    blame(status, values, 9 if fault == TOO_FAR else 10 if fault == NOT_FINITE else 11, before, after, limit, axis)
+
+
+@strict
+def keep_blame(status, values, id):  # type: ignore[no-untyped-def]
+    """At the end of an entity's turn: keep its fault if it is the least."""
+    if status[3] != 0:
+        record(status, values, status[3], id, values[4], values[5], values[6], values[7])
+        status[3] = 0
+        values[4], values[5], values[6], values[7] = 0.0, 0.0, 0.0, 0.0
+
+
+@strict
 def record(status, values, fault, id, before, after, limit, axis):  # type: ignore[no-untyped-def]
     """Keep the fault of the least id."""
     if id < status[1]:

@@ -111,8 +111,8 @@ def field_of_nearest(me: Bug, world: wv.World):
     me.e = world.nearest(me, Bug, 1.0) + 1
 
 
-def spawning(me: Bug, world: wv.World):
-    world.spawn(Bug)
+def misspelling(me: Bug, world: wv.World):
+    world.spwan(Bug)
 
 
 def unknown_name(me: Bug, world: wv.World):
@@ -182,7 +182,7 @@ CASES: list[tuple[Callable[..., Any], str, str]] = [
     (vector_plus_number_in_a_helper, r"(?s)this line does not fit together.*return v \+ 1", "^"),
     (length_of_near, r"(?s)len\(world\.near\(\.\.\.\)\) is asked for.*world\.count\(me, Bug, 1\.0\)", "^"),
     (field_of_nearest, r"(?s)world\.nearest\(\.\.\.\) is used within an expression.*if best", "^"),
-    (spawning, r"world\.spawn is not in this version", "^"),
+    (misspelling, r"(?s)world\.spwan does not exist.*world\.spawn", "^"),
     (unknown_name, r"'undefined_thing' means nothing here", "^^^^"),
     (write_the_id, r"an id cannot be written", "^^^^^"),
     (entity_or_number, r"'best' holds an entity \(or None\) elsewhere, and a value here", "^"),

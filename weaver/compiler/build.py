@@ -28,9 +28,10 @@ from weaver.turns import Behavior
 SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
 """Modules of ours that generated ones compile in."""
 SETTLE = (
-    "at_edge", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3", "move8", "nearest_image",
-    "next_draw", "record", "settle_absorb", "settle_clamp", "settle_periodic", "settle_reflect", "settle_strict",
-    "strip_room", "to_index", "to_int", "to_row", "within2", "within3", "wrapped",
+    "at_edge", "blame", "blame_birth", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3",
+    "keep_blame", "move8", "nearest_image", "next_draw", "next_record", "record", "settle_absorb", "settle_clamp",
+    "settle_periodic", "settle_reflect", "settle_strict", "strip_room", "to_index", "to_int", "to_row", "within2",
+    "within3", "wrapped",
 )  # fmt: skip
 
 
@@ -90,7 +91,7 @@ def plan(sim: Simulation) -> Plan:
     moves = [
         reach
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
-        if any(a.moves for a in acts) and math.isfinite(reach)
+        if any(a.reaches for a in acts) and math.isfinite(reach)
     ]
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
@@ -206,14 +207,17 @@ def _phase(
                 reads.setdefault(type, {}).setdefault(c)
     done, written = [], []
     for act in acts:
-        columns = [c for f in act.lowering.written for c in model.fields[act.type][f].columns]
+        own = model.fields[act.type]
+        columns = [c for f in act.lowering.written if f in own for c in own[f].columns]
         buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
         kernel = write_kernel(model, act, buffered, reach, look_reach)
         kills = act.moves and "absorb" in model.sim.box.boundaries
-        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills))
+        kills = kills or act.lowering.removes or bool(act.lowering.becomes)
+        outlets = tuple(made.spec for made in act.lowering.outlets.values())
+        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets))
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
-    moving = any(a.moves for a in acts)
+    reaching = any(a.reaches for a in acts)
     phase = Phase(
         behavior.name,
         behavior.every,
@@ -221,7 +225,7 @@ def _phase(
         tuple(done),
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
-        reach if moving else 0.0,
+        reach if reaching else 0.0,
     )
     return phase, written
 

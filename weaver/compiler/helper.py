@@ -91,6 +91,9 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         low.written.setdefault(name)
     low.reads.update(sub.reads)
     low.looked.update(sub.looked)
+    low.outlets.update(sub.outlets)
+    low.becomes += [n for n in sub.becomes if n not in low.becomes]
+    low.removes |= sub.removes
     low.draws |= sub.draws
     low.moved_by_helper |= "position" in helper.writes
     arguments = [*helper.context, *(f"me_{f}_" for f in sub.loaded)]

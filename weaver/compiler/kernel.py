@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
+from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import Model, column_name, convert
+from weaver.compiler.outlet import COUNT, ID
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
@@ -62,6 +64,11 @@ class Lowered:
         """Whether positions are written."""
         return "position" in self.lowering.written
 
+    @property
+    def reaches(self) -> bool:
+        """Whether it does something at a distance that the exchange must know: a move or a birth."""
+        return self.moves or any(made.spec.kind == "birth" for made in self.lowering.outlets.values())
+
 
 def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
     """Lower a behavior for one entity type."""
@@ -102,7 +109,8 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     low, type = lowered.lowering, lowered.type
     t = model.name(type)
     moves = lowered.moves
-    mortal = moves and "absorb" in model.sim.box.boundaries
+    absorbed = moves and "absorb" in model.sim.box.boundaries
+    mortal = absorbed or low.removes or bool(low.becomes)
     arrays: dict[str, Argument] = {}
 
     def array(name: str, argument: Argument) -> str:
@@ -114,6 +122,8 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     geometry = array(f"{t}_geometry_", Argument("geometry", type))
     positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
     known = _known_arrays(model)
+    for k, made in enumerate(low.outlets.values()):
+        known.update(made.arrays(k))
     prologue: list[str] = []
     strips = _strips(model, lowered, known)
     for name in [*low.context, *(c for strip in strips for c in strip.columns)]:
@@ -123,6 +133,8 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
             prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, t, lowered.behavior.name)):#x})")
         elif name == "reach_":
             prologue.append(f"reach_ = {constant(look_reach)}")
+        elif name == "limit_":
+            prologue.append(f"limit_ = {constant(reach)}")
     geometries = [(k, model.name(k)) for k in range(len(model.kinds))]
     for k, name in geometries:
         for what, index, cast in (("e", 1, "np.uintp"), ("rim_", 4, "np.int64"), ("first_", 10, "np.int64")):
@@ -135,42 +147,72 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     call = f"{lowered.name}_({', '.join([*low.context, *(f'me_{f}_' for f in low.loaded)])})"
     body = [f"{'(' + body[0][:-3] + ') = ' if low.written else ''}{call}"]
     loads = []
+    becomes = [b for b in model.becomes if b.number in low.becomes]
+    invented = {v: model.fields[b.type][f] for b in becomes for f, v in b.given.items()}
     for f in low.loaded:
+        if f in invented:
+            loads.append(f"me_{f}_ = {convert(invented[f], constant(invented[f].default))}")
+            continue
         for c in model.fields[type][f].columns:
             array(column_name(t, c), Argument("column", type, c))
         loads.append(f"me_{f}_ = {model.read(type, f, 'row_')}")
-    settle = _settle(model, type, reach, lowered, mortal) if moves else []
+    settle = _settle(model, type, reach, lowered, absorbed) if moves else []
     stores = []
     for f in low.written:
+        if f in invented:
+            continue
         spec = model.fields[type][f]
-        for c, part in zip(spec.columns, _parts(spec, f"me_{f}_"), strict=True):
+        for c, part in zip(spec.columns, parts(spec, f"me_{f}_"), strict=True):
             if f == "position":
                 part = f"settled{c[-1]}_"
             out = array(column_name(t, c) + "out_", Argument("out", type, c))
-            stores.append(f"{out}[row_] = {_stored(spec, part)}")
+            stores.append(f"{out}[row_] = {stored(spec, part)}")
+    for one in becomes:
+        settle += _become(lowered, one, absorbed, array)
+    gone = ["status_[8] != 0"] if low.removes else []
+    gone += ["left_"] if absorbed else []
+    gone += ["status_[9] != 0"] if becomes else []
     if mortal:
         dead = array(f"{t}_dead_", Argument("dead", type))
-        stores += ["if left_:", f"    {dead}[row_] = 1"]
+        stores = [f"if {' or '.join(gone)}:", f"    {dead}[row_] = 1", "    continue", *stores]
     entity = [f"id_ = {ids}[row_]"]
     if low.draws:
         entity.append("status_[2] = 0")
+    if low.removes:
+        entity.append("status_[8] = 0")
+        settle = ["if status_[8] == 0:", *(f"    {line}" for line in settle)] if settle else []
+        settle = ["left_ = False", *settle] if absorbed else settle
+    if becomes:
+        entity.append("status_[9] = 0")
+    counts = [made.array(COUNT.name) for made in low.outlets.values()]
+    if counts:
+        entity += ["status_[4] = 0", *(f"before{k}_ = {count}[0]" for k, count in enumerate(counts))]
+        for k, (count, made) in enumerate(zip(counts, low.outlets.values(), strict=True)):
+            for name, argument in made.arrays(k).items():
+                array(name, argument)
+            room = f"len({made.array(ID.name)})"
+            settle += [f"if {count}[0] > {room}:", "    status_[6] = 1"]
+        settle += ["if status_[6] != 0:", *(f"    {count}[0] = before{k}_" for k, count in enumerate(counts))]
+        line = "((cellz_ - rimz_) * owny_ + celly_ - rimy_)" if model.dim == 3 else "(celly_ - rimy_)"
+        settle += ["    status_[5] = row_", f"    status_[7] = {line} * ownx_ + cellx_ - rimx_", "    return"]
     entity += [f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, positions, strict=True)]
     entity += loads + body
     if "status_" in low.context:
-        entity += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, sx_, sy_, 0.0, 0)"]
-        entity += ["    status_[3] = 0"]
+        entity.append("keep_blame(status_, values_, id_)")
     if low.draws:
         entity += [f"if status_[2] > {DRAWS}:", "    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
     entity += settle + stores
     lines = [f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition"]
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
-    lines += [f"@kernel_({_signature(model, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
+    lines += [f"@kernel_({_signature(model, lowered, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
     prologue += [line for strip in strips for line in strip.allocation(model, t)]
-    lines += [f"    {line}" for line in [*prologue, *_cells(model, t, geometry, start, strips, entity)]]
+    lines += [f"    {line}" for line in [*prologue, *_cells(model, t, geometry, start, strips, entity, bool(counts))]]
     return Made(lowered.name, lines, tuple(arrays.values()))
 
 
-def _cells(model: Model, t: str, geometry: str, start: str, strips: list[Strip], entity: list[str]) -> list[str]:
+def _cells(
+    model: Model, t: str, geometry: str, start: str, strips: list[Strip], entity: list[str], resumed: bool
+) -> list[str]:
     """The loops over lines of cells, the cells of a line, and the rows of a cell."""
     row_of_cells = f"(cellz_ * {t}_ey_ + celly_)" if model.dim == 3 else "celly_"
     layers = ["    layer_ = line_ // owny_", "    celly_, cellz_ = line_ - layer_ * owny_ + rimy_, layer_ + rimz_"]
@@ -190,7 +232,8 @@ def _cells(model: Model, t: str, geometry: str, start: str, strips: list[Strip],
         "    for cellx_ in range(x0_ + rimx_, x1_ + rimx_):",
         f"        here_ = {row_of_cells} * {t}_ex_ + cellx_",
         f"        begin_, stop_ = {start}[here_], {start}[here_ + ONE_]",
-        "        if begin_ == stop_:",
+        *(["        begin_ = max(begin_, np.uintp(status_[5]))"] if resumed else []),
+        "        if begin_ >= stop_:" if resumed else "        if begin_ == stop_:",
         "            continue",
         *(f"        {line}" for strip in strips for line in strip.fill(model, t)),
         "        for row_ in range(begin_, stop_):",
@@ -229,14 +272,31 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
     return known
 
 
-def _parts(f: Field, code: str) -> list[str]:
-    return [code] if f.vector is None else [f"{code}.{c[-1]}" for c in f.columns]
-
-
-def _stored(f: Field, code: str) -> str:
-    if f.dtype == "<f8":
-        return f"clean8({code})"
-    return f"clean4({code})" if f.dtype == "<f4" else code
+def _become(lowered: Lowered, one: Become, absorbed: bool, array: Callable[[str, Argument], str]) -> list[str]:
+    """Put the entity out as of its new type: named fields, then its own last values, then defaults."""
+    low, model, own = lowered.lowering, lowered.lowering.model, lowered.lowering.model.fields[lowered.type]
+    lines, values = [], {}
+    for f in model.fields[one.type].values():
+        code = f"turned_{f.name}_"
+        if f.name in one.given:
+            value = f"me_{one.given[f.name]}_"
+        elif f.name in low.loaded or f.name in low.written:
+            value = convert(f, f"me_{f.name}_")
+        elif f.name in own and (own[f.name].vector is None) == (f.vector is None) and own[f.name].length == f.length:
+            for c in own[f.name].columns:
+                array(column_name(model.name(lowered.type), c), Argument("column", lowered.type, c))
+            value = convert(f, model.read(lowered.type, f.name, "row_"))
+        else:
+            value = convert(f, constant(f.default))
+        codes = parts(f, code)
+        if f.name == "position" and lowered.moves:
+            codes = [f"settled{a}_" for a in model.axes]
+        else:
+            lines.append(f"{code} = {value}")
+        values.update({c: stored(f, part) for c, part in zip(f.columns, codes, strict=True)})
+    lines += one.outlet.append(low, values, need=False)
+    left = " and not left_" if absorbed else ""
+    return [f"if status_[9] == {one.number}{left}:", *(f"    {line}" for line in lines)]
 
 
 def _settle(model: Model, type: int, reach: float, lowered: Lowered, mortal: bool) -> list[str]:
@@ -261,10 +321,15 @@ def _settle(model: Model, type: int, reach: float, lowered: Lowered, mortal: boo
     return lines
 
 
-def _signature(model: Model, arrays: dict[str, Argument]) -> str:
+def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> str:
+    outlets = [made.spec for made in lowered.lowering.outlets.values()]
     types = ["uint64", "uint64", "int64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]"]
     for argument in arrays.values():
-        types.append(f"{_element(model, argument)}[::1]")
+        if argument.kind == "record":
+            dtypes = {c.name: c.dtype for c in (COUNT, *outlets[argument.type].columns)}
+            types.append(f"{TYPES[dtypes[argument.name]]}[::1]")
+        else:
+            types.append(f"{_element(model, argument)}[::1]")
     return f"void({', '.join(types)})"
 
 
@@ -305,19 +370,19 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
         elif given is not None:
             body.append(f"{result} = {convert(f, _given(scatter, f, given))}")
         elif f.name == "position":
-            parts = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
+            each = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
             assert f.vector is not None
             body += [
                 f"key_ = np.uint64({stream:#x})",
-                f"{result} = {convert(f, f'Vec{model.dim}({chr(44).join(parts)})')}",
+                f"{result} = {convert(f, f'Vec{model.dim}({chr(44).join(each)})')}",
             ]
         else:
             body.append(f"{result} = {convert(f, constant(f.default))}")
         if f.name == "position":
             body += _placed(model, type, default=given is None)
-        for c, part in zip(f.columns, _parts(f, result), strict=True):
+        for c, part in zip(f.columns, parts(f, result), strict=True):
             code = f"settled{c[-1]}_" if f.name == "position" else part
-            body.append(f"{column_name(t, c)}[row_] = {_stored(f, code)}")
+            body.append(f"{column_name(t, c)}[row_] = {stored(f, code)}")
     elements = [TYPES[f.dtype] for f in fields.values() for _ in f.columns]
     signature = ", ".join(
         ["uint64", "uint64", "int64[::1]", "float64[::1]", "int64[::1]", *(f"{e}[::1]" for e in elements)]

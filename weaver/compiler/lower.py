@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
+from weaver.compiler import births
 from weaver.compiler.expression import Expressions
 from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
@@ -13,7 +14,9 @@ from weaver.compiler.search import Search
 
 LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {"near": lambda low, node: Search(low, node.iter).loop(node)}
 """Words that are looped over: each emits the whole loop."""
-EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {}
+EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
+    "spawn": births.spawn, "remove": births.remove, "become": births.become,
+}  # fmt: skip
 """Words that are called for what they do: each emits it."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
@@ -13,6 +13,9 @@ from weaver.field import VECTORS, Field
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
+
+if TYPE_CHECKING:
+    from weaver.compiler.births import Become
 
 AXES = "xyz"
 MAYBE = ("nearest", "pick")
@@ -74,6 +77,7 @@ class Model:
         looks: name in the generated text -> search.
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
+        becomes: every call of `become`.
     """
 
     sim: Simulation
@@ -84,6 +88,7 @@ class Model:
     sources: dict[str, FunctionSource] = field(default_factory=dict)
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
+    becomes: list[Become] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         discover(self.sim)

@@ -17,6 +17,7 @@ from weaver import arithmetic_numba, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
@@ -51,6 +52,7 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
+        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
@@ -76,7 +78,9 @@ class Scope:
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
-        self.draws = self.moved_by_helper = self.returns = False
+        self.outlets: dict[str, Outlet] = {}
+        self.becomes: list[int] = []
+        self.draws = self.moved_by_helper = self.returns = self.removes = False
         self.temporaries = 0
         self.line = 0
         self.breaks: list[str | None] = []

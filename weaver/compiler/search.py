@@ -94,12 +94,12 @@ class Search:
             image = f"nearest_image({place}.{a} - {s}, length_{a}_)" if boundary == "periodic" else f"{place}.{a} - {s}"
             low.emit(f"{name} = {s} + {image}")
             names.append(name)
-        tests = " and ".join(
-            f"abs({n} - s{a}_) <= {low.need('reach_')}" for n, a in zip(names, low.model.axes, strict=True)
-        )
-        low.emit(f"{far} = not ({tests})")
+        low.emit(f"{far} = False")
+        for k, (n, a) in enumerate(zip(names, low.model.axes, strict=True)):
+            low.emit(f"if not abs({n} - s{a}_) <= {low.need('reach_')}:")
+            low.emit(f"    blame({low.need('status_')}, {low.need('values_')}, 4, s{a}_, {n}, reach_, {k})")
+            low.emit(f"    {far} = True")
         low.emit(f"if {far}:")
-        low.emit(f"    {low.need('status_')}[3] = {4}")
         for name, a in zip(names, low.model.axes, strict=True):
             low.emit(f"    {name} = np.float64(s{a}_)")
         return names
