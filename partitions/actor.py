@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 
+from partitions.command import Command
 from partitions.errors import TickFault, TransportError
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
@@ -94,14 +95,15 @@ class WorkerActor:
         return self._listener.endpoint
 
     def build(
-        self, rest: bytes, sources: Sequence[Drawn | Given], partitions: int, worker_of: Sequence[int], threads: int,
-        endpoints: Sequence[Endpoint], secret: bytes,
+        self, rest: bytes, sources: Sequence[Drawn | Given], statics: Mapping[str, NDArray[Any]], partitions: int,
+        worker_of: Sequence[int], threads: int, endpoints: Sequence[Endpoint], secret: bytes,
     ) -> Outcome:  # fmt: skip
         """Meet the others, and make this worker's part of the initial state.
 
         Args:
-            rest: the pickled program without its sources.
+            rest: the pickled program without its sources and static arrays.
             sources: of the program; their arrays may be read-only.
+            statics: of the program, views of the node's object store.
             partitions: how many there are.
             worker_of: worker of each partition.
             threads: of this worker.
@@ -117,9 +119,8 @@ class WorkerActor:
                 if self._reason is not None:
                     transport.abort(self._reason)
             owned = [p for p, worker in enumerate(worker_of) if worker == self._rank]
-            program: Program = replace(
-                ray.cloudpickle.loads(rest), sources=tuple(_share(s, self._rank, self._workers) for s in sources)
-            )
+            shares = tuple(_share(s, self._rank, self._workers) for s in sources)
+            program: Program = replace(ray.cloudpickle.loads(rest), sources=shares, statics=statics)
             layout = make_layout(program.grid, partitions)
             worker = Worker(program, layout, owned, worker_of, self._rank, threads, transport)
             self._worker = worker
@@ -185,6 +186,14 @@ class WorkerActor:
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """See `Worker.set_parameters`."""
         self._built().set_parameters(reals, integers)
+
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """See `Worker.types_of`."""
+        return self._built().types_of(ids)
+
+    def command(self, command: Command) -> None:
+        """See `Worker.command`."""
+        self._built().command(command)
 
     # Looking
 

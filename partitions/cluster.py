@@ -20,6 +20,7 @@ from ray.util.placement_group import PlacementGroup, placement_group, remove_pla
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from partitions.actor import Outcome, Place, Status, WorkerActor
+from partitions.command import Command
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
 from partitions.grid import make_layout
@@ -89,6 +90,7 @@ class Cluster(Runtime):
         self._group: PlacementGroup | None = None
         self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        given += sum(array.nbytes for array in program.statics.values())
         self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         try:
@@ -132,6 +134,15 @@ class Cluster(Runtime):
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values from the next tick on; not during `advance`."""
         self._each("set_parameters", np.asarray(reals, np.float64), np.asarray(integers, np.int64))
+
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The type of each of these entities, -1 where there is none of that id; not during `advance`."""
+        types: NDArray[np.int64] = np.max(self._each("types_of", ids), axis=0)
+        return types
+
+    def command(self, command: Command) -> None:
+        """Let entities come, change and go before the next tick; not during `advance`."""
+        self._each("command", ray.put(command))
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits."""
@@ -214,14 +225,17 @@ class Cluster(Runtime):
         alone = len({place.node for place in self._places}) == 1
         hosts = ["127.0.0.1" if alone else place.host for place in self._places]
         endpoints = self._all([actor.open.remote(host) for actor, host in zip(self._actors, hosts, strict=True)])
-        # The entities go once into each node's object store, from where each worker copies its share. Arrays that come
-        # that way are read-only, and kernels are compiled for writable ones, so the small rest goes as bytes.
-        sources = ray.put(self.program.sources)
-        rest = ray.cloudpickle.dumps(replace(self.program, sources=()))
+        # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
+        # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
+        # rest goes as bytes.
+        sources, statics = ray.put(self.program.sources), ray.put(dict(self.program.statics))
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), statics={}))
         secret = secrets.token_bytes(32)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(
-            self._all([a.build.remote(rest, sources, n, of, self.threads, endpoints, secret) for a in self._actors])
+            self._all(
+                [a.build.remote(rest, sources, statics, n, of, self.threads, endpoints, secret) for a in self._actors]
+            )
         )
 
     # Calls

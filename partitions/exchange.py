@@ -8,6 +8,7 @@ or the fault that ended the sender's run.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -121,6 +122,16 @@ class Exchange:
         if all(np.isfinite(phase.reach) for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
+    @contextmanager
+    def everybody(self) -> Iterator[None]:
+        """Inside the block talk to all workers; all of them must be in it for the same exchanges."""
+        nearby = self.peers
+        self.peers = [w for w in range(self.workers) if w != self._rank]
+        try:
+            yield
+        finally:
+            self.peers = nearby
+
     def relocate(self, types: Sequence[int], born: Mapping[int, Sequence[Newborn]] | None = None) -> None:
         """Give every entity of the types to the partition it is in now, drop the dead, and make all ghosts anew.
 
@@ -161,6 +172,13 @@ class Exchange:
         cells = np.empty(n, np.int64)
         kernels().locate(dim, routes.affine, routes.shape, *routes.edges, x, y, z, cells)
         return Source(-1, n, np.arange(n, dtype=np.uint32), cells, ids, columns)
+
+    def settle_in(self, type: int) -> None:
+        """Let the next `Table.rebuild` count in what `distribute` has brought; until `relocate` there are no ghosts.
+
+        Nobody must have moved or died since the last `relocate`.
+        """
+        self._leaving(type)
 
     def refresh(self, wanted: Mapping[int, Sequence[str]]) -> None:
         """Bring the ghosts' values of some columns up to date: same cells, same order, so values are enough.

@@ -370,3 +370,34 @@ def fold(rows, bits, magnitude, infinity, a, b):
             v = infinity + bits.dtype.type(1)
         a[k] = _mix_a(a[k] + np.uint64(0x9E3779B97F4A7C15) + np.uint64(v))
         b[k] = _mix_b((b[k] ^ np.uint64(v)) + np.uint64(0xD1B54A32D192ED03))
+
+
+@njit("void(uint32[::1], int64[::1], uint32[::1])", **_OPTIONS)
+def index(rows, ids, slots):
+    """Enter rows into an open-addressing table of ids; of rows with the same id the first stays.
+
+    Args:
+        rows: (m,) rows, in the order in which they are entered.
+        ids: id of each row of the table.
+        slots: out, zero before; a power of two of them, more than m. A slot holds row + 1, or 0 if it is empty; an id's
+            slot is the first from `_mix_a(id)` on that holds it.
+    """
+    mask = np.uint64(len(slots) - 1)
+    for k in range(np.uintp(len(rows))):
+        id = ids[np.uintp(rows[k])]
+        at = _mix_a(np.uint64(id)) & mask
+        while slots[at] != 0 and ids[np.uintp(slots[at] - np.uint32(1))] != id:
+            at = (at + np.uint64(1)) & mask
+        if slots[at] == 0:
+            slots[at] = rows[k] + np.uint32(1)
+
+
+@njit("void(int64[::1], int64[::1], uint32[::1], int64[::1])", **_OPTIONS)
+def find(wanted, ids, slots, rows):
+    """Look up ids in what `index` has filled: the row of each, -1 for an id that is not there."""
+    mask = np.uint64(len(slots) - 1)
+    for k in range(np.uintp(len(wanted))):
+        at = _mix_a(np.uint64(wanted[k])) & mask
+        while slots[at] != 0 and ids[np.uintp(slots[at] - np.uint32(1))] != wanted[k]:
+            at = (at + np.uint64(1)) & mask
+        rows[k] = np.int64(slots[at]) - np.int64(1)

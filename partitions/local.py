@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.command import Command
 from partitions.digest import format_digest
 from partitions.exchange import NoTransport
 from partitions.grid import make_layout
@@ -63,6 +64,14 @@ class Local(Runtime):
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values from the next tick on; not during `advance`."""
         self._worker.set_parameters(reals, integers)
+
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The type of each of these entities, -1 where there is none of that id."""
+        return self._worker.types_of(ids)
+
+    def command(self, command: Command) -> None:
+        """Let entities come, change and go before the next tick; not during `advance`."""
+        self._worker.command(command)
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits."""

@@ -7,7 +7,7 @@ the compiled functions in whatever process it is called; it pickles small.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +74,8 @@ class Argument(NamedTuple):
     kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
-    "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there).
+    "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
+    "static" (one of `Program.statics`, by name).
     """
 
     kind: str
@@ -194,6 +195,7 @@ class Program:
         kernels: loads the compiled functions in the calling process: name -> function.
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
+        statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
     """
 
     types: tuple[TypeSpec, ...]
@@ -206,3 +208,4 @@ class Program:
     kernels: Callable[[], Mapping[str, Callable[..., None]]]
     identity: str
     cpu: tuple[str, str]
+    statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)

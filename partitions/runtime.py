@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.command import Command
 from partitions.grid import Grid, Layout
 from partitions.program import Program
 
@@ -56,6 +57,14 @@ class Runtime(ABC):
     @abstractmethod
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values from the next tick on; not during `advance`."""
+
+    @abstractmethod
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The type of each of these entities, -1 where there is none of that id; not during `advance`."""
+
+    @abstractmethod
+    def command(self, command: Command) -> None:
+        """Let entities come, change and go before the next tick; not during `advance`. Its ids must fit."""
 
     @abstractmethod
     def digest(self) -> str:

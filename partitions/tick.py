@@ -155,6 +155,8 @@ class Tick:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
             return None
+        if argument.kind == "static":
+            return self._program.statics[argument.name]
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.command import Command, Commands
 from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
@@ -85,6 +86,7 @@ class Worker:
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, self.parts, self._exchange, self._crew, self._kernels)
+        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
         self._running = self._held = False
@@ -231,6 +233,14 @@ class Worker:
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values; only between two calls of `advance`, at the same tick on all workers."""
         self._ticks.reals[:], self._ticks.integers[:] = reals, integers
+
+    def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The type of each entity that is owned here, -1 for the others."""
+        return self._commands.types_of(ids)
+
+    def command(self, command: Command) -> None:
+        """Carry out a command between two calls of `advance`, at the same tick on all workers."""
+        self._commands.run(command)
 
     # Looking
 

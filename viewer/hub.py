@@ -76,9 +76,9 @@ class Hub:
             meta: the world description, JSON-able: {"app": str, "dim": 2 or 3, "low": [x, y, z], "high": [x, y, z],
                 "boundary": [str per axis], "types": [{"name": str, "fields": [{"name": str, "kind": "scalar" or
                 "vector"}], "heading": bool, "view": {}}], "partitions": [{"low": [..], "high": [..], "worker": k}],
-                "workers": W, "ticks": total or None, "walls": [[[x0, y0], [x1, y1]], ...] (optional)}. Metres.
-                A type's view may hold "color" ("#rrggbb"), "size" (metres), "colour" (a field to begin
-                with) and "model": "point" (never an arrow or cone).
+                "workers": W, "ticks": total or None, "geometry": [[[x, y], [x, y]], ...] (optional lines, in
+                3-D with z)}. Metres. A type's view may hold "color" ("#rrggbb"), "size" (metres), "colour" (a
+                field to begin with) and "model": "point" (never an arrow or cone).
             host: where the page is served; 127.0.0.1 is reachable from this machine only.
             port: 0 takes a free one.
             publish_host: where workers connect; the address of this node when they are on others.

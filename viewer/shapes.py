@@ -1,4 +1,4 @@
-"""Triangles for what Open3D shall draw: entities, world box, partitions and walls, as plain arrays.
+"""Triangles for what Open3D shall draw: entities, world box, partitions and geometry, as plain arrays.
 
 Open3D has no instanced draw call, so all entities of a frame are merged into one mesh. Light is worked into the colours
 of the corners; the meshes are drawn unlit.
@@ -173,7 +173,8 @@ def segments(meta: dict[str, Any]) -> list[tuple[Floats, Floats, tuple[float, fl
             (a, b, colour, 1.3) for a, b in _edges(_padded(part["low"], low), _padded(part["high"], low), dim, 6e-4)
         ]
     lines += [(a, b, _mixed(INK, 0.45), 1.8) for a, b in _edges(low, high, dim, 0.0)]
-    lines += [(_padded(a, low), _padded(b, low), INK, 3.5) for a, b in meta.get("walls", ())]
+    ink, width = (INK, 3.5) if dim == 2 else (_mixed(INK, 0.6), 1.3)
+    lines += [(_padded(a, low), _padded(b, low), ink, width) for a, b in meta.get("geometry", ())]
     return lines
 
 

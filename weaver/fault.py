@@ -72,8 +72,8 @@ def fault_error(behavior: str, kind: str, fault: TickFault) -> RunError:
         ),
     }
     texts[8] = (
-        f"an element that does not exist was read at tick {fault.tick}: {who} took values[k] of a table, and k is "
-        f"outside it.\n"
+        f"an element that does not exist was named at tick {fault.tick}: {who} took values[k] of a table or array, and "
+        f"k is outside it.\n"
         f"There is no value to go on with.\n"
         f"Keep the index below the length in '{behavior}', for example values[k % len(values)]."
     )

@@ -19,6 +19,9 @@ operations only: logarithm, sine and cosine are our own, so the bits do not depe
 Call them from kernels and from plain Python alike (not their `.py_func`): both run the same machine code.
 Arguments named `key, id, tick, draw` are integers; `key` is the `np.uint64` that `key()` gives, never a Python int,
 which numba takes for an int64 and so refuses from 2^63 on.
+
+`rank` is a hash in place of a draw, for choices in which two take part: the same key, tick and pair give the same
+number to both. `fold` mixes a whole number into a key.
 """
 
 from __future__ import annotations
@@ -37,11 +40,14 @@ __all__ = [
     "check_tick",
     "circle",
     "exponential",
+    "fold",
     "integer",
     "key",
     "logarithm",
     "normal",
     "philox",
+    "rank",
+    "rank_folded",
     "uniform",
     "uniform_between",
     "unit2",
@@ -133,6 +139,36 @@ def _words(key: np.uint64, id: int, tick: int, draw: int) -> tuple[np.uint64, np
     c3 = ((utick >> _U32) << _U24 | (np.uint64(draw) & _LOW24)) & _LOW
     r0, r1, r2, r3 = philox(uid & _LOW, uid >> _U32, utick & _LOW, c3, ukey & _LOW, ukey >> _U32)
     return r0 | r1 << _U32, r2 | r3 << _U32
+
+
+@_strict
+def fold(key: np.uint64, number: int) -> np.uint64:
+    """A key into which a whole number >= 0 is mixed: `rank` folds the tick.
+
+    It is the first two words (the first one low) of the block with counter (number low, number high, 2^32 - 1,
+    2^32 - 1), a counter that no draw has before the last draw of the last tick.
+    """
+    ukey, u = np.uint64(key), np.uint64(number)
+    r0, r1, _, _ = philox(u & _LOW, u >> _U32, _LOW, _LOW, ukey & _LOW, ukey >> _U32)
+    return r0 | r1 << _U32
+
+
+@_strict
+def rank_folded(folded: np.uint64, a: int, b: int) -> np.uint64:
+    """`rank` with the tick folded into the key already; from Python write `rank_folded(np.uint64(fold(…)), a, b)`."""
+    ukey, ua, ub = np.uint64(folded), np.uint64(a), np.uint64(b)
+    r0, r1, _, _ = philox(ua & _LOW, ua >> _U32, ub & _LOW, ub >> _U32, ukey & _LOW, ukey >> _U32)
+    return r0 | r1 << _U32
+
+
+@_strict
+def rank(key: np.uint64, tick: int, a: int, b: int) -> np.uint64:
+    """A hash of two whole numbers, uniform over uint64: least wins.
+
+    It is the first two words (the first one low) of the block with counter (a low, a high, b low, b high) under the key
+    `fold(key, tick)`. All of a and b counts, so that different pairs meet by chance only.
+    """
+    return rank_folded(fold(key, tick), a, b)
 
 
 @_strict

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from partitions.errors import GridError, RuntimeFault, TickFault
 from partitions.program import Program
 from partitions.runtime import Runtime
+from weaver.commands import Commands
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
-from weaver.field import VECTORS
+from weaver.flight import Flight
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class Run:
             )
         began = time.perf_counter()
         self.simulation = simulation
-        self._flight: _Flight | None = None
+        self._flight: Flight | None = None
         self._values = {name: p.value for name, p in simulation.parameters.items()}
         self.hz: float | None = None
         self._failure: str | None = None
@@ -87,6 +88,7 @@ class Run:
             try:
                 self._fixed = {name: p.fixed for name, p in simulation.parameters.items()}
                 self._counts = self._runtime.counts()
+                self._commands = Commands(self._program, self._runtime)
             except BaseException:
                 self._runtime.close()
                 raise
@@ -152,7 +154,7 @@ class Run:
         if self.running:
             return
         self.pause()
-        self._flight = _Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed)
+        self._flight = Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed)
 
     def pause(self) -> int:
         """Stop between two ticks; does nothing if the run stands.
@@ -248,6 +250,60 @@ class Run:
                 np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
                 np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
             )
+
+    def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
+        """Add entities, as `Simulation.add` does, before the next tick.
+
+        Returns:
+            (n,) their ids: numbered on after all that were added or scattered, never used again; or those given as
+            `id=`, which no living entity may have.
+
+        Raises:
+            ModelError: a value does not fit; names row and column. Nobody is added then.
+            RunError: an id is taken, or the run has ended.
+        """
+        index = self._index(kind)
+        with self._commanded("add()"):
+            return self._commands.add(kind, index, table, fields)
+
+    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
+        """Give entities new values before the next tick: `run.update(Bird, ids, energy=0.0)`; all or none.
+
+        Args:
+            kind: their type.
+            ids: (n,) or one.
+            fields: (n,) or (n, components) values by name, or one for all; a position may be anywhere in the box.
+
+        Raises:
+            ModelError: a value does not fit.
+            RunError: there is no such entity, or it is of another type; names it.
+        """
+        index = self._index(kind)
+        with self._commanded("update()"):
+            self._commands.update(kind, index, ids, fields)
+
+    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
+        """Update those of the entities that there are, and add the others with the ids given; all or none.
+
+        Those that are added need a position; fields that are not named get their defaults, and in those that are
+        updated keep their values.
+
+        Raises:
+            ModelError: a value does not fit.
+            RunError: an id is that of an entity of another type.
+        """
+        index = self._index(kind)
+        with self._commanded("put()"):
+            self._commands.put(kind, index, ids, fields)
+
+    def remove(self, ids: Any, /) -> None:
+        """Remove entities of any type before the next tick; all or none. They count as deaths.
+
+        Raises:
+            RunError: there is no such entity; names it.
+        """
+        with self._commanded("remove()"):
+            self._commands.remove(ids)
 
     # Asking
 
@@ -461,11 +517,11 @@ class Run:
         arrays = {"id": pa.array(ids)}
         for field in fields_of(kind, self.simulation.box.dim).values():
             parts = [columns[names.index(name)] for name in field.columns]
-            if field.vector is None:
+            if field.vector is None and not field.length:
                 arrays[field.name] = pa.array(parts[0])
             else:
                 flat = pa.array(np.stack(parts, axis=1).ravel())
-                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, VECTORS[field.vector][0])
+                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, len(parts))
         return pa.table(arrays)
 
     def _alive(self, asked: str) -> None:
@@ -482,11 +538,21 @@ class Run:
         flight = self._flight
         moving = flight is not None and not flight.landed.is_set()
         self.pause()
-        with self._told():
+        try:
+            with self._told():
+                yield
+        finally:  # also after a question that could not be answered
+            if moving and self._failure is None:
+                assert flight is not None
+                self.resume(flight.target, flight.told)
+
+    @contextmanager
+    def _commanded(self, asked: str) -> Iterator[None]:
+        """Between two ticks; the counts are those after the command."""
+        self._alive(asked)
+        with self._standing():
             yield
-        if moving:
-            assert flight is not None
-            self.resume(flight.target, flight.told)
+            self._counts = self._runtime.counts()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -502,30 +568,6 @@ class Run:
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
             raise RunError(str(error)) from error
-
-
-class _Flight:
-    """One stretch of ticks, in a thread of its own, so that whoever waits for it can be interrupted."""
-
-    def __init__(self, runtime: Runtime, target: int, told: Callable[[], object] | None) -> None:
-        self.target, self.told = target, told
-        self.landed = threading.Event()
-        self.error: BaseException | None = None
-        self.seconds, self.ticks = 0.0, 0
-        self._runtime = runtime
-        # A daemon: a program that ends without stopping its run is not kept alive by it.
-        threading.Thread(target=self._fly, name="run", daemon=True).start()
-
-    def _fly(self) -> None:
-        began, first = time.perf_counter(), self._runtime.tick
-        try:
-            self._runtime.advance(self.target)
-        except BaseException as error:
-            self.error = error  # raised again in `pause`, by whoever waits
-        self.seconds, self.ticks = time.perf_counter() - began, self._runtime.tick - first
-        self.landed.set()
-        if self.told is not None:
-            self.told()
 
 
 def _compiled(simulation: Simulation) -> Program:

@@ -139,7 +139,7 @@ class Session:
             self._capped(run)
             if self.rate is not None:
                 run.rate(self.rate)
-            with self._shown(run, ticks, module) as (hub, window):
+            with self._shown(run, ticks) as (hub, window):
                 self._move(run, ticks, hub, window, signals)
                 self._report(module, simulation, run, ticks, signals)
                 unfinished = ticks is not None and run.tick < ticks
@@ -180,7 +180,7 @@ class Session:
         linger(run, hub, lambda: signals.received is not None or closed())
 
     @contextmanager
-    def _shown(self, run: Run, ticks: int | None, module: ModuleType) -> Iterator[tuple[Hub | None, Window | None]]:
+    def _shown(self, run: Run, ticks: int | None) -> Iterator[tuple[Hub | None, Window | None]]:
         """Open the view that was asked for."""
         if self.view is Views.NONE:
             yield None, None
@@ -188,7 +188,7 @@ class Session:
         from viewer.hub import Hub, HubError
 
         try:
-            hub = Hub.start(world_meta(run, ticks, getattr(module, "walls", ())))
+            hub = Hub.start(world_meta(run, ticks))
         except HubError as error:
             raise RunError(str(error)) from error
         with hub:
@@ -228,7 +228,7 @@ class Session:
         text = report(run) if report is not None else None
         if text is not None:
             self._say(text)
-        failure = self._picture(run, ticks, module) if self.image is not None else None
+        failure = self._picture(run, ticks) if self.image is not None else None
         if self.as_json:
             closing = {
                 "app": simulation.name,
@@ -251,13 +251,13 @@ class Session:
         if failure is not None:
             raise failure
 
-    def _picture(self, run: Run, ticks: int | None, module: ModuleType) -> RunError | None:
+    def _picture(self, run: Run, ticks: int | None) -> RunError | None:
         """Write the picture; what prevents it is told after everything else has been said."""
         from viewer.image import ImageError, write_image
 
         assert self.image is not None
         try:
-            write_image(self.image, world_meta(run, ticks, getattr(module, "walls", ())), picture_frame(run))
+            write_image(self.image, world_meta(run, ticks), picture_frame(run))
         except ImageError as error:
             failure = RunError(str(error))
             failure.__cause__ = error

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, types
+from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import overload
 
 strict = njit(fastmath=False, error_model="numpy", nogil=True)
@@ -270,6 +271,12 @@ def to_index(k, n, status):  # type: ignore[no-untyped-def]
         status[3] = NO_ELEMENT
         return 0
     return k + n if k < 0 else k
+
+
+@strict
+def with_element(values, k, value):  # type: ignore[no-untyped-def]
+    """The tuple with element k, which `to_index` has checked, replaced."""
+    return tuple_setitem(values, k, value)
 
 
 @strict

@@ -360,7 +360,7 @@ class Simulation:
         for name, value in given.items():
             if name not in known:
                 raise unknown_field(kind, name, known)
-            if known[name].vector is None and isinstance(value, (list, tuple, np.ndarray)):
+            if known[name].vector is None and not known[name].length and isinstance(value, (list, tuple, np.ndarray)):
                 raise ModelError(
                     f"scatter({kind.__name__}, {name}={value!r:.40}) was asked for; a field of drawn entities is a "
                     f"constant or a function of the draw.\n"

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError
-from weaver.field import VECTORS, Field
-from weaver.sources import unknown_field
+from weaver.field import Field
+from weaver.message import Link
+from weaver.sources import Ties, unknown_field
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 ID_LIMIT = 1 << 62
@@ -48,7 +49,7 @@ class Source:
 
 
 def read_columns(
-    kind: type[Entity], dim: int, table: Any, fields: Mapping[str, Any]
+    kind: type[Entity], dim: int, table: Any, fields: Mapping[str, Any], asked: str = "add", *, whole: bool = True
 ) -> tuple[int, dict[str, NDArray[Any]]]:
     """Read entities of one type into columns of the fields' storage types.
 
@@ -59,10 +60,14 @@ def read_columns(
             record batch, or the path of a .csv or .parquet file. A vector is one column of rows or lists, or columns
             `name_x`, `name_y`[, `name_z`]; for the position also `x`, `y`[, `z`].
         fields: more columns by field name; a number, a vector or an enum member holds for all.
+        asked: what was asked for, in messages.
+        whole: entities are to be made of it. Else those that there are get new values: a place is not needed, what is
+            not given is left out, and ids can be those of entities that were born.
 
     Returns:
-        The count n, and by field name an (n,) array, or (n, 2 or 3) for a vector, for every field of the type in its
-        order, those not given filled with their defaults; "id" (n,) int64 comes first if ids were given.
+        The count n, and by field name an (n,) array, or (n, components) for a vector or an array, for every field of
+        the type in its order, those not given filled with their defaults; "id" (n,) int64 comes first if ids were
+        given.
 
     Raises:
         ModelError: a column is unknown, missing or double, lengths differ, or a value does not fit its field; names
@@ -71,7 +76,7 @@ def read_columns(
     known = fields_of(kind, dim)
     table_source, given = _open(table)
     cells = {name: (table_source, values) for name, values in given.items()}
-    arrays = Source(f"add({kind.__name__}, ...)", lambda row: f"row {row} (counted from 0)")
+    arrays = Source(f"{asked}({kind.__name__}, ...)", lambda row: f"row {row} (counted from 0)")
     for name, values in fields.items():
         if name in cells:
             raise ModelError(
@@ -88,29 +93,29 @@ def read_columns(
         (alike if single else columns)[field.name] = made
         if not single:
             lengths[name] = len(made)
-    if "position" not in columns and "position" not in alike:
+    if whole and "position" not in columns and "position" not in alike:
         raise ModelError(
-            f"add({kind.__name__}, ...) was given {', '.join(cells) or 'nothing'}, and no position.\n"
+            f"{asked}({kind.__name__}, ...) was given {', '.join(cells) or 'nothing'}, and no position.\n"
             f"An entity without a place can not be found.\n"
             f"Give position= as an array (n, {dim}), or columns {', '.join('xyz'[:dim])}."
         )
     if len(set(lengths.values())) > 1:
         raise ModelError(
-            f"add({kind.__name__}, ...) was given columns of different lengths: "
+            f"{asked}({kind.__name__}, ...) was given columns of different lengths: "
             f"{', '.join(f'{name} has {n}' for name, n in lengths.items())}.\n"
             f"Some entities would lack a value.\n"
             f"Give every column one value per entity, or a single value that holds for all."
         )
     count = next(iter(lengths.values()), 1)
     for field in known.values():
-        if field.name not in columns:
+        if field.name not in columns and (whole or field.name in alike):
             one = alike.get(field.name)
             columns[field.name] = _repeated(field, count) if one is None else np.repeat(one[None], count, axis=0)
     if "id" in alike:
         columns["id"] = np.repeat(alike["id"][None], count)
     if "id" in columns:
         source, values = cells["id"]
-        _check_ids(source, columns["id"])
+        _check_ids(source, columns["id"], ID_LIMIT if whole else 1 << 63)
     order = [name for name in ("id", *known) if name in columns]
     return count, {name: columns[name] for name in order}
 
@@ -133,7 +138,7 @@ class _Components:
 
 def _repeated(field: Field, count: int) -> NDArray[Any]:
     """The default of a field, `count` times."""
-    if field.vector is None:
+    if len(field.columns) == 1 and not field.length:
         return np.full(count, field.default, field.dtype)
     return np.tile(np.array(list(field.default), field.dtype), (count, 1))
 
@@ -169,30 +174,31 @@ def _matched(
 
 
 def _component(known: Mapping[str, Field], name: str) -> tuple[str | None, str]:
-    """'velocity_x' -> ('velocity', 'x'), 'x' -> ('position', 'x'); (None, '') if no vector has such a component."""
-    owner, axis = ("position", name) if len(name) == 1 else (name[:-2], name[-1])
-    if len(name) > 1 and name[-2] not in "_.":
-        return None, ""
+    """'velocity_x' -> ('velocity', 'x'), 'x' -> ('position', 'x'), 'f_3' -> ('f', '3'); (None, '') if none has it."""
+    cut = max(name.rfind("_"), name.rfind("."))
+    owner, axis = ("position", name) if len(name) == 1 else (name[: max(cut, 0)], name[cut + 1 :])
     field = known.get(owner)
-    if field is None or field.vector is None or f"{owner}.{axis}" not in field.columns:
+    if field is None or f"{owner}.{axis}" not in field.columns:
         return None, ""
     return owner, axis
 
 
 def _column(field: Field, source: Source, values: Any, name: str) -> tuple[NDArray[Any], bool]:
     """One field's column in its storage type, and whether it is a single value that holds for all."""
-    if field.vector is None:
+    if field.vector is None and not field.length:
         cells = _cells(values, source, name)
         if cells.ndim > 1:
             raise _wrong_shape(field, source, name, cells)
         return _stored(field, np.atleast_1d(cells), source, name).reshape(cells.shape), cells.ndim == 0
-    size = VECTORS[field.vector][0]
+    size = len(field.columns)
     if isinstance(values, _Components):
         parts = [_column(_scalar(field), c.source, c.values, c.name)[0] for c in values.columns]
         if len({part.shape for part in parts if part.ndim}) > 1:
             raise _wrong_shape(field, source, name, parts[0])
         return np.stack(np.broadcast_arrays(*parts), axis=-1), all(part.ndim == 0 for part in parts)
     cells = _cells(values, source, name)
+    if field.length and cells.ndim == 0:
+        cells = np.repeat(cells, size)
     if cells.size == 0 and len(cells) == 0:
         cells = cells.reshape(0, size)
     if cells.shape[-1:] != (size,) or cells.ndim > 2:
@@ -203,12 +209,12 @@ def _column(field: Field, source: Source, values: Any, name: str) -> tuple[NDArr
 
 
 def _scalar(field: Field) -> Field:
-    """A vector field's component as a field of its own; the name keeps the position's stricter rule."""
-    return Field(field.name, "float", field.dtype, None, None, 0.0)
+    """A component or element as a field of its own; the name keeps the position's stricter rule."""
+    return Field(field.name, "float" if field.vector is not None else field.kind, field.dtype, None, None, 0.0)
 
 
 def _wrong_shape(field: Field, source: Source, name: str, cells: NDArray[Any]) -> ModelError:
-    shape = "(n,)" if field.vector is None else f"(n, {VECTORS[field.vector][0]})"
+    shape = "(n,)" if field.vector is None and not field.length else f"(n, {len(field.columns)})"
     return ModelError(
         f"{source.place(name)} has the shape {cells.shape} of {cells.dtype}; {field.name} takes {shape}.\n"
         f"Values could not be told apart by entity.\n"
@@ -390,8 +396,8 @@ def _whole(text: str) -> int | None:
     return int(number) if number.is_integer() else None
 
 
-def _check_ids(source: Source, ids: NDArray[np.int64]) -> None:
-    wrong = (ids < 0) | (ids >= ID_LIMIT)
+def _check_ids(source: Source, ids: NDArray[np.int64], limit: int) -> None:
+    wrong = (ids < 0) | (ids > limit - 1)
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
         raise ModelError(
@@ -409,6 +415,63 @@ def _check_ids(source: Source, ids: NDArray[np.int64]) -> None:
             f"Random numbers and links go by the id, so the two would be one.\n"
             f"Give each entity its own id, or leave the column out."
         )
+
+
+def read_links(link: type[Link], a: Any, b: Any, fields: Mapping[str, Any]) -> Ties:
+    """Read links into columns of the fields' storage types.
+
+    Args:
+        link: the type of link.
+        a: (n,) ids, or one id that holds for all.
+        b: (n,) ids, or one.
+        fields: (n,) or (n, components) values by name, or one value for all; those not given get their defaults.
+
+    Raises:
+        ModelError: a column is unknown, lengths differ, an id is no id, an entity is tied to itself, or a value does
+            not fit; names row and column.
+    """
+    source = Source(f"link({link.__name__}, ...)", lambda row: f"row {row} (counted from 0)")
+    ends = [_column(_ID, source, values, name)[0] for name, values in (("a", a), ("b", b))]
+    columns = {}
+    for name, values in fields.items():
+        if name not in link.__fields__:
+            raise unknown_field(link, name, link.__fields__)
+        columns[name] = _column(link.__fields__[name], source, values, name)
+    lengths = {name: len(end) for name, end in zip("ab", ends, strict=True) if end.ndim}
+    lengths |= {name: len(made) for name, (made, single) in columns.items() if not single}
+    if len(set(lengths.values())) > 1:
+        raise ModelError(
+            f"link({link.__name__}, ...) was given columns of different lengths: "
+            f"{', '.join(f'{name} has {n}' for name, n in lengths.items())}.\n"
+            f"Some links would lack an end or a value.\n"
+            f"Give every column one value per link, or a single value that holds for all."
+        )
+    count = next(iter(lengths.values()), 1)
+    first, second = (np.ascontiguousarray(np.broadcast_to(end, (count,))) for end in ends)
+    for name, end in (("a", first), ("b", second)):
+        wrong = np.flatnonzero(end < 0)
+        if len(wrong):
+            raise ModelError(
+                f"{source.place(name, int(wrong[0]))}: {end[wrong[0]]} was given; ids are whole numbers from 0 on.\n"
+                f"There is no such entity to tie.\n"
+                f"Give ids as sim.add was given them, or as they are counted: from 0, in the order of add and scatter."
+            )
+    loops = np.flatnonzero(first == second)
+    if len(loops):
+        raise ModelError(
+            f"{source.place('b', int(loops[0]))}: entity {first[loops[0]]} would be tied to itself; a link ties two.\n"
+            f"It would meet itself among its neighbours.\n"
+            f"Leave the row out."
+        )
+    values = {}
+    for field in link.__fields__.values():
+        made, single = columns.get(field.name, (None, False))
+        if made is None:
+            made = _repeated(field, count)
+        elif single:
+            made = np.repeat(made[None], count, axis=0)
+        values[field.name] = made
+    return Ties(link, first, second, values)
 
 
 def _open(table: Any) -> tuple[Source, dict[str, Any]]:

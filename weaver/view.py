@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from weaver.entity import fields_of
 from weaver.run import Run
+from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
     from partitions.frames import Frame
@@ -14,16 +15,18 @@ if TYPE_CHECKING:
 HEADINGS = ("velocity", "heading")
 """A vector field of one of these names is drawn as a direction."""
 
+MOST_LINES = 20_000
+"""A view draws no more lines of the geometry than that."""
+
 Corner = tuple[float, float, float]
 
 
-def world_meta(run: Run, ticks: int | None, walls: Sequence[Any] = ()) -> dict[str, Any]:
+def world_meta(run: Run, ticks: int | None) -> dict[str, Any]:
     """Describe the world for the views, as `viewer.hub.Hub.start` takes it.
 
     Args:
         run: the run to be shown.
         ticks: its last tick, or None.
-        walls: segments ((x0, y0), (x1, y1)) to draw, in the world's unit of length.
     """
     simulation = run.simulation
     dim = simulation.box.dim
@@ -52,8 +55,17 @@ def world_meta(run: Run, ticks: int | None, walls: Sequence[Any] = ()) -> dict[s
         ],
         "workers": run.workers,
         "ticks": ticks,
-        "walls": [[[float(c) for c in end] for end in wall] for wall in walls],
+        "geometry": _outline(simulation),
     }
+
+
+def _outline(simulation: Simulation) -> list[list[list[float]]]:
+    """The geometry as straight lines, each two places; of a mesh of very many edges only every k-th."""
+    if simulation.obstacles is None:
+        return []
+    lines = simulation.obstacles.outline()
+    lines = lines[:: max(1, -(-len(lines) // MOST_LINES))]
+    return lines.tolist()  # type: ignore[no-any-return]
 
 
 def picture_frame(run: Run) -> Frame:

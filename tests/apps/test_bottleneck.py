@@ -49,7 +49,12 @@ class Crossing(NamedTuple):
 
 def polygons(app: ModuleType) -> list[np.ndarray]:
     """The two barriers, (9, 2) each."""
-    return [app.WALLS[:9, :2], app.WALLS[9:, :2]]
+    return [np.array(corners) for corners in app.BARRIERS]
+
+
+def walls(app: ModuleType) -> np.ndarray:
+    """Their sides, (18, 4): start and extent."""
+    return np.vstack([np.hstack([each, np.roll(each, -1, axis=0) - each]) for each in polygons(app)])
 
 
 def inside(places: np.ndarray, polygon: np.ndarray) -> int:
@@ -62,10 +67,10 @@ def inside(places: np.ndarray, polygon: np.ndarray) -> int:
     return int(within.sum())
 
 
-def from_walls(places: np.ndarray, walls: np.ndarray) -> float:
+def from_walls(places: np.ndarray, sides: np.ndarray) -> float:
     """The least distance of a place, (n, 2), from a side of a wall, (m, 4): start and extent."""
     least = math.inf
-    for start, extent in zip(walls[:, :2], walls[:, 2:], strict=True):
+    for start, extent in zip(sides[:, :2], sides[:, 2:], strict=True):
         away = places - start
         away -= np.clip(away @ extent / (extent @ extent), 0, 1)[:, None] * extent
         least = min(least, float((away**2).sum(1).min()))
@@ -95,7 +100,7 @@ def crossing(app: ModuleType, simulation: Simulation) -> Crossing:
     return Crossing(
         times=np.sort(columns[crossed]),
         overlap=app.BODY - closest(places),
-        clearance=from_walls(rows, app.WALLS),
+        clearance=from_walls(rows, walls(app)),
         inside=sum(inside(rows, polygon) for polygon in polygons(app)),
         ids=ids,
     )
@@ -150,7 +155,7 @@ def test_a_place_in_a_barrier_is_found_there() -> None:
     app, _ = load_app("bottleneck")
     places = np.array([[0.3, -0.5], [2.9, 3.0], [0.0, 0.0], [1.5, -0.6], [1.5, 2.0]])
     assert [inside(places, polygon) for polygon in polygons(app)] == [0, 2]
-    assert from_walls(places[2:3], app.WALLS) == pytest.approx(math.hypot(0.25, 0.15))
+    assert from_walls(places[2:3], walls(app)) == pytest.approx(math.hypot(0.25, 0.15))
 
 
 def test_the_synthetic_start_is_free_of_walls_and_overlaps() -> None:
@@ -158,7 +163,7 @@ def test_the_synthetic_start_is_free_of_walls_and_overlaps() -> None:
     places = app.synthetic_start()
     assert places.shape == (75, 2)
     assert closest(places[None]) > 0.39
-    assert from_walls(places, app.WALLS) > app.BODY / 2
+    assert from_walls(places, walls(app)) > app.BODY / 2
     assert [inside(places, polygon) for polygon in polygons(app)] == [0, 0]
 
 

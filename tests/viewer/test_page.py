@@ -212,8 +212,8 @@ def test_a_world_in_space_shows_cones_under_the_projection(look, shots):
     seen.page.screenshot(path=shots / "space.png")
 
 
-def test_walls_and_partitions_are_drawn_and_partitions_can_be_hidden(look):
-    seen = look(world(walls=[[[50, 200], [350, 200]]]))
+def test_geometry_and_partitions_are_drawn_and_partitions_can_be_hidden(look):
+    seen = look(world(geometry=[[[50, 200], [350, 200]]]))
     seen.publish(1, birds(PLACES))
     assert seen.pixel(120, 200).min() > 150
     inside = seen.pixel(160, 130)

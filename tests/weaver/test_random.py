@@ -63,6 +63,30 @@ def test_the_counter_is_packed_as_stated() -> None:
     assert random.unit3(key, id, tick, draw) == (radius * x, radius * y, z)
 
 
+def test_ranks_are_packed_as_stated_and_the_same_in_kernels() -> None:
+    key, tick, a, b = np.uint64(0xFEDCBA9876543210), 0xFE12345678, 0x123456789ABCDEF0, (1 << 62) + 5
+    r0, r1, _, _ = random.philox(0x12345678, 0xFE, 2**32 - 1, 2**32 - 1, 0x76543210, 0xFEDCBA98)
+    s0, s1, _, _ = random.philox(0x9ABCDEF0, 0x12345678, 5, 0x40000000, r0, r1)
+    assert random.fold(key, tick) == (r1 << 32 | r0)
+    assert (
+        random.rank(key, tick, a, b) == random.rank_folded(np.uint64(random.fold(key, tick)), a, b) == (s1 << 32 | s0)
+    )
+    assert random.rank(random.key(7, "Wolf|Sheep", "eat"), 3, 1, 2) == 4387295463112189276
+    compiled = numba.njit(lambda key, tick, a, b: random.rank(key, tick, a, b))
+    assert compiled(key, tick, a, b) == random.rank(key, tick, a, b)
+
+
+def test_a_rank_depends_on_all_it_is_given() -> None:
+    one = random.key(7, "Wolf|Sheep", "eat")
+    arguments = [
+        (key, tick, a, b) for key in (one, np.uint64(5)) for tick in (0, 1, 2**33) for a in (0, 1) for b in (0, 2)
+    ]
+    assert len({random.rank(*four) for four in arguments}) == len(arguments)
+    ranks = np.array([random.rank(one, 0, a, 7) for a in range(4000)], np.uint64)
+    counts = np.bincount((ranks >> np.uint64(60)).astype(int), minlength=16)
+    assert ((counts - 250) ** 2 / 250).sum() < 37.7  # chi-square, 15 degrees, 0.001
+
+
 def test_keys_are_fixed_and_unambiguous() -> None:
     assert random.key(7, "Bird", "flock") == 6937401482035596677
     assert 0 <= random.key(2**64 - 1, "Möwe", "") < 2**64

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import weaver as wv
-from weaver.tables import read_columns
+from weaver.tables import read_columns, read_links
 
 
 class Mood(enum.IntEnum):
@@ -200,3 +200,35 @@ def test_a_file_that_is_no_parquet_is_refused(tmp_path: Path):
 def test_three_axes_take_z():
     count, columns = read_columns(wv.Entity, 3, {"x": [1], "y": [2], "z": [3]}, {})
     assert (count, columns["position"].tolist()) == (1, [[1, 2, 3]])
+
+
+# ---- Links ----
+
+
+class Knows(wv.Link):
+    trust: wv.float32 = 0.5
+    way: wv.Vec2
+
+
+def test_links_take_arrays_single_values_and_defaults():
+    ties = read_links(Knows, 3, [1, 2], {"way": wv.Vec2(1, 2)})
+    assert (ties.link, ties.a.tolist(), ties.b.tolist()) == (Knows, [3, 3], [1, 2])
+    assert (ties.fields["trust"].dtype, ties.fields["trust"].tolist()) == (np.float32, [0.5, 0.5])
+    assert ties.fields["way"].tolist() == [[1.0, 2.0], [1.0, 2.0]]
+    assert len(read_links(Knows, [], [], {}).a) == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "fields", "text"),
+    [
+        ([1, 2], [3, 4, 5], {}, "different lengths: a has 2, b has 3"),
+        ([1, 2], [3, 2], {}, r"row 1 \(counted from 0\), column 'b': entity 2 would be tied to itself"),
+        ([1, -2], [3, 2], {}, "row 1 .*column 'a': -2 was given; ids are whole numbers"),
+        ([1.5], [2], {}, "column 'a': 1.5 was given"),
+        ([1], [2], {"trusts": 1.0}, "Knows has no field 'trusts'.*Write 'trust'"),
+        ([1], [2], {"trust": [1.0, 2.0]}, "a has 1, b has 1, trust has 2"),
+    ],
+)
+def test_links_that_cannot_be_are_errors(a, b, fields, text):
+    with pytest.raises(wv.ModelError, match=f"(?s){text}"):
+        read_links(Knows, a, b, fields)

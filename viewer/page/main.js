@@ -140,9 +140,9 @@ function range(values, style) {
   return !fresh && a <= low && high <= b && high - low > 0.8 * (b - a) ? [a, b] : [low, high];
 }
 
-// Lines and areas that change rarely: grid, box, partitions, walls.
+// Lines and areas that change rarely: grid, box, partitions, geometry.
 function rebuild() {
-  const { low, high, dim, walls = [] } = S.meta, { light } = S.shown, lines = [], areas = [];
+  const { low, high, dim, geometry = [] } = S.meta, { light } = S.shown, lines = [], areas = [];
   const ink = light ? [0.1, 0.13, 0.18] : [0.8, 0.86, 0.95];
   const line = (from, to, colour, alpha, width) => lines.push({ from, to, colour: [...colour, alpha], width: width * devicePixelRatio });
   const floor = low[2];
@@ -164,7 +164,7 @@ function rebuild() {
     }
   }
   box(low, high, dim, (a, b) => line(a, b, ink, 0.4, 1.5));
-  for (const [a, b] of walls) line([...a, floor].slice(0, 3), [...b, floor].slice(0, 3), ink, 0.95, 3);
+  for (const [a, b] of geometry) line([...a, floor].slice(0, 3), [...b, floor].slice(0, 3), ink, dim === 2 ? 0.95 : 0.5, dim === 2 ? 3 : 1.2);
   S.scene.setStatic(lines, areas);
 }
 

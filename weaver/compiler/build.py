@@ -16,23 +16,25 @@ import numpy as np
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
 from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from weaver import settle
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
 from weaver.errors import ModelError
+from weaver.obstacles import NAMES, Obstacles
+from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
 from weaver.turns import Behavior
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py")
+SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py")
 """Modules of ours that generated ones compile in."""
-SETTLE = (
-    "at_edge", "blame", "blame_birth", "cell_around", "cell_of", "clean4", "clean8", "distance2_2", "distance2_3",
-    "keep_blame", "move8", "nearest_image", "next_draw", "next_record", "record", "settle_absorb", "settle_clamp",
-    "settle_periodic", "settle_reflect", "settle_strict", "strip_room", "to_index", "to_int", "to_row", "within2",
-    "within3", "wrapped",
-)  # fmt: skip
+SETTLE = tuple(
+    name
+    for name, made in vars(settle).items()
+    if getattr(made, "__module__", "") == settle.__name__ and not name.startswith("_")
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +74,8 @@ def plan(sim: Simulation) -> Plan:
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
     _check_radii(sim, model, behaviors, space)
+    if sim.obstacles is not None:
+        model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
     counts = [0] * len(model.kinds)
     for source in sim.sources:
         counts[model.kinds.index(source.type)] += source.count
@@ -169,7 +173,9 @@ def write(sim: Simulation) -> Written:
     integers = np.array([p.value for p in parameters if p.integer], np.int64)
     names += [s.name for s in scatters]
     cpu = cpu_target()
-    identity = _identity(sim, text, types, made.grid, cpu)
+    used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    statics = {name: model.statics[name] for name in used}
+    identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
         types=types,
         phases=tuple(phases),
@@ -181,6 +187,7 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        statics=statics,
     )
     return Written(made, text, program)
 
@@ -256,6 +263,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
         "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
@@ -308,7 +316,10 @@ def _head(made: Plan) -> list[str]:
     return lines
 
 
-def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str]) -> str:
+def _identity(
+    sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Grid, cpu: tuple[str, str],
+    statics: Mapping[str, np.ndarray[Any, Any]],
+) -> str:  # fmt: skip
     import llvmlite
     import numba
 
@@ -317,6 +328,7 @@ def _identity(sim: Simulation, text: str, types: tuple[TypeSpec, ...], grid: Gri
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
+    parts += [(name, a.dtype.str, hashlib.sha256(a.data).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
@@ -374,41 +386,5 @@ def _check_unique(chosen: np.ndarray[Any, Any], counted: list[tuple[int, int]]) 
 
 
 def _columns(made: Plan, source: Added, type: int) -> tuple[np.ndarray[Any, Any], ...]:
-    columns = []
-    for f in made.model.fields[type].values():
-        values = source.fields.get(f.name)
-        for k, _ in enumerate(f.columns):
-            if values is None:
-                default = f.default if f.vector is None else [f.default.x, f.default.y, getattr(f.default, "z", 0.0)][k]
-                column = np.full(source.count, default, f.dtype)
-            else:
-                column = np.array(values if f.vector is None else np.asarray(values)[:, k], f.dtype)
-            if f.name == "position":
-                column = _settled(made, source, type, k, column)
-            elif column.dtype.kind == "f":
-                column[np.isnan(column)] = np.nan
-            columns.append(column)
-    return tuple(columns)
-
-
-def _settled(made: Plan, source: Added, type: int, k: int, column: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    axis = made.space.axes[k]
-    quantum = made.space.quantum32 if made.model.single(type) else made.space.quantum
-    p = np.rint(column.astype(np.float64) / quantum) * quantum + 0.0
-    p = np.where((p < axis.low) & (p > axis.low - axis.quantum), axis.low, p)  # `weaver.settle.at_edge`
-    p = np.where((p > axis.high) & (p < axis.high + axis.quantum), axis.high, p)
-    if axis.periodic:
-        p = np.where(p < axis.low, p + axis.length, np.where(p >= axis.high, p - axis.length, p))
-        far = (p < axis.low) | (p >= axis.high)
-        p = np.where(far, p - axis.length * np.floor((p - axis.low) / axis.length), p)
-        p = np.where((p < axis.low) | (p >= axis.high), axis.low, p) + 0.0
-    outside = ~((p >= axis.low) & (p <= axis.high))
-    if outside.any():
-        row = int(np.flatnonzero(outside)[0])
-        raise ModelError(
-            f"{source.type.__name__} row {row} has position.{'xyz'[k]} = {column[row]:g}; "
-            f"the box goes from {axis.low:g} to {axis.high:g}.\n"
-            f"No partition would own it.\n"
-            f"Move it inside, or choose a larger Box or another origin."
-        )
-    return p.astype(column.dtype)
+    fields = made.model.fields[type].values()
+    return tuple(stored_columns(source.type.__name__, fields, made.space, source.count, source.fields).values())

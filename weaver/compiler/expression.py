@@ -11,9 +11,11 @@ from typing import NoReturn
 
 import numpy as np
 
+from weaver.barrier import Wall
 from weaver.compiler.advice import INSTEAD, without_in
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
+from weaver.compiler.elements import array_field, read_element, refuse_whole
 from weaver.compiler.helper import call_helper
 from weaver.compiler.model import MAYBE, Ref
 from weaver.compiler.scope import DRAWS, Scope, fold
@@ -246,6 +248,9 @@ class Expressions(Scope, ABC):
     def attribute(self, node: ast.Attribute) -> str:
         """A field, a component, a word of the world, or a captured value."""
         if isinstance(node.value, ast.Name):
+            array = array_field(self, node)
+            if array is not None:
+                refuse_whole(self, node, array)
             if node.value.id == self.me:
                 if node.attr == "id":
                     return self.need("id_")
@@ -266,7 +271,9 @@ class Expressions(Scope, ABC):
                 "It may be None, which has no fields.",
                 f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
             )
-        if node.attr not in ("x", "y", "z"):
+        if node.attr not in ("x", "y", "z") and not (
+            node.attr in Wall._fields and self.model.sim.obstacles is not None
+        ):
             self.fail(
                 node,
                 f"{ast.unparse(node)} does not exist",
@@ -425,7 +432,10 @@ class Expressions(Scope, ABC):
         return held or f"({parts[0]} if {test} else {parts[1]})"
 
     def subscript(self, node: ast.Subscript) -> str:
-        """An element of a captured tuple or array."""
+        """An element of a captured tuple or array, or of an array field."""
+        array = array_field(self, node.value)
+        if array is not None:
+            return read_element(self, node, array)
         base = self.value(node.value)
         index = node.slice
         items = index.elts if isinstance(index, ast.Tuple) else [index]
@@ -519,6 +529,9 @@ class Expressions(Scope, ABC):
                 "Neighbours are a loop, not a list.",
                 f"Write world.count({ast.unparse(node.args[0]).split('(', 1)[1]}.",
             )
+        array = array_field(self, node.args[0]) if name == "len" and node.args else None
+        if array is not None:
+            return str(array.length)
         if node.keywords:
             self.fail(node, f"{name} takes no keywords here", "Only plain values.", "Leave them out.")
         if name in ("bool",):

@@ -92,6 +92,8 @@ class Flow:
         elif isinstance(node, (ast.Tuple, ast.List)):
             for element in node.elts:
                 self._target(element, known)
+        elif isinstance(node, ast.Subscript):
+            self._use(node.slice, known)
 
     def _use(self, node: ast.AST, known: set[str]) -> None:
         if isinstance(node, ast.Name):

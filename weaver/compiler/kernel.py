@@ -269,6 +269,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
+    known.update({name: Argument("static", 0, name) for name in model.statics})
     return known
 
 
@@ -328,8 +329,9 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "record":
             dtypes = {c.name: c.dtype for c in (COUNT, *outlets[argument.type].columns)}
             types.append(f"{TYPES[dtypes[argument.name]]}[::1]")
-        else:
-            types.append(f"{_element(model, argument)}[::1]")
+            continue
+        element = _element(model, argument)
+        types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
     return f"void({', '.join(types)})"
 
 
@@ -337,6 +339,8 @@ def _element(model: Model, argument: Argument) -> str:
     if argument.kind in ("column", "out"):
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
+    if argument.kind == "static":
+        return TYPES[model.statics[argument.name].dtype.str]
     return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
 
 
@@ -362,7 +366,9 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
             body += [
                 f"key_ = np.uint64({stream:#x})",
                 "status_[2] = 0",
-                f"{result} = {convert(f, f'{function}({arguments})')}",
+                f"{result} = {function}({arguments})",
+                *([f"{', '.join(f'part{k}_' for k in range(f.length))}, = {result}"] if f.length else []),
+                f"{result} = {convert(f, result)}",
             ]
             if "status_" in arguments:  # an element that does not exist
                 body += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, 0.0, 0.0, 0.0, 0)"]
@@ -442,6 +448,16 @@ def _draw_function(
 
 def _given(scatter: Scatter, f: Field, given: Any) -> str:
     vectors = {2: (Vec2, Vec2f), 3: (Vec3, Vec3f)}
+    if f.length:
+        given = (given,) * f.length if np.ndim(given) == 0 else tuple(given)
+        if len(given) != f.length:
+            raise ModelError(
+                f"scatter({scatter.type.__name__}, {f.name}=...) was given {len(given)} values; {f.name} has "
+                f"{f.length} elements.\n"
+                f"Some would have no value.\n"
+                f"Give {f.length} values, one value for all of them, or a function of the draw."
+            )
+        return constant(given)
     if f.vector is not None and isinstance(given, (tuple, list, np.ndarray)):
         given = f.vector(*given)
     try:

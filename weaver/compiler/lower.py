@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable, Sequence
 
 from weaver.compiler import births
+from weaver.compiler.elements import array_field, augment_element, refuse_whole, write_element
 from weaver.compiler.expression import Expressions
 from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
@@ -184,12 +185,18 @@ class Lowering(Expressions):
             self.refuse_names(target)
             self.emit(f"{self.local(target.id)} = {code}")
         elif isinstance(target, ast.Attribute):
+            array = array_field(self, target)
+            if array is not None:
+                refuse_whole(self, target, array)
             self.emit(f"{self.own_field(target, write=True)} = {convert(self.field_of(target), code)}")
+        elif isinstance(target, ast.Subscript):
+            write_element(self, target, code)
         elif isinstance(target, (ast.Tuple, ast.List)):
-            names = [self.temporary() if isinstance(t, ast.Attribute) else self.plain(t) for t in target.elts]
+            held = (ast.Attribute, ast.Subscript)
+            names = [self.temporary() if isinstance(t, held) else self.plain(t) for t in target.elts]
             self.emit(f"{', '.join(names)}{',' if len(names) == 1 else ''} = {code}")
             for t, name in zip(target.elts, names, strict=True):
-                if isinstance(t, ast.Attribute):
+                if isinstance(t, held):
                     self.store(t, name, value)
         else:
             self.fail(
@@ -235,6 +242,9 @@ class Lowering(Expressions):
             name = self.local(node.target.id)
             self.emit(f"{name} = {self.combine(name, operator, code)}")
         elif isinstance(node.target, ast.Attribute):
+            array = array_field(self, node.target)
+            if array is not None:
+                refuse_whole(self, node.target, array)
             self.check_power(node.op, node.target, node.value)
             f = self.field_of(node.target)
             before = self.own_field(node.target, write=False)
@@ -246,7 +256,7 @@ class Lowering(Expressions):
             name = self.own_field(node.target, write=True)
             self.emit(f"{name} = {convert(f, self.combine(before, operator, code))}")
         else:
-            self.store(node.target, "", node.value)
+            augment_element(self, node, operator)
 
     def branch(self, node: ast.If) -> None:
         """`if`, `elif`, `else`."""

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
-from weaver.field import VECTORS, Field
+from weaver.field import Field
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
@@ -78,6 +80,7 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
+        statics: name in the generated text -> array that never changes, for whoever needs it.
     """
 
     sim: Simulation
@@ -89,6 +92,7 @@ class Model:
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
     becomes: list[Become] = field(default_factory=list)
+    statics: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         discover(self.sim)
@@ -136,20 +140,24 @@ class Model:
         self.looks[name] = wanted
         return name
 
-    def read(self, type: int, name: str, row: str) -> str:
-        """Text of a stored field at a row, as a behavior reads it: bool, int64, float64 or a vector."""
+    def read(self, type: int, name: str, row: str, element: int | None = None) -> str:
+        """Text of a stored field at a row, as a behavior reads it: bool, int64, float64, a vector, or a tuple.
+
+        With `element`, only that one of an array.
+        """
         f = self.fields[type][name]
+        if element is not None:
+            return _widened(f, f"{column_name(self.name(type), f.columns[element])}[{row}]")
         at = [f"{column_name(self.name(type), c)}[{row}]" for c in f.columns]
         if f.vector is not None:
             return f"{f.vector.__name__}({', '.join(at)})"
-        if f.dtype in ("<f8", "<i8", "|b1"):
-            return at[0]
-        return f"np.{'float64' if f.kind == 'float' else 'int64'}({at[0]})"
+        if f.length:
+            return f"({', '.join(_widened(f, a) for a in at)},)"
+        return _widened(f, at[0])
 
     def size(self, type: int, name: str) -> int:
         """Components of a field."""
-        vector = self.fields[type][name].vector
-        return 1 if vector is None else VECTORS[vector][0]
+        return len(self.fields[type][name].columns)
 
 
 def column_name(type: str, column: str) -> str:
@@ -167,8 +175,22 @@ _ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim",
 """What else a kernel has of a type."""
 
 
+def _widened(f: Field, code: str) -> str:
+    """Text of a stored number as a behavior reads it."""
+    if f.dtype in ("<f8", "<i8", "|b1"):
+        return code
+    return f"np.{'float64' if f.kind == 'float' else 'int64'}({code})"
+
+
 def convert(f: Field, code: str) -> str:
-    """Text that turns a value into what a field holds until it is stored."""
+    """Text that turns a value into what a field holds until it is stored; of an array, `code` is a name or constant."""
     if f.vector is not None:
         return f"{f.vector.__name__}({code})"
+    if f.length:
+        return f"({', '.join(convert_element(f, f'{code}[{k}]') for k in range(f.length))},)"
+    return convert_element(f, code)
+
+
+def convert_element(f: Field, code: str) -> str:
+    """The same for a number of a scalar field, or for an element of an array."""
     return {"float": f"np.float64({code})", "int": f"to_int({code})", "bool": f"bool({code})"}[f.kind]

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.model import Model, Ref, column_name
@@ -31,7 +31,7 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (builtins, arithmetic_numba, random, settle, vector, vector_numba))
+    *(dir(module) for module in (barrier, builtins, arithmetic_numba, random, settle, vector, vector_numba))
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -125,8 +125,8 @@ class Scope:
         """Text of a row to read at: checked where the reference may be None."""
         return ref.row if ref.loop else f"to_row({ref.row}, {self.need('status_')})"
 
-    def read_other(self, node: ast.Attribute, ref: Ref) -> str:
-        """A field of another entity, in the state S."""
+    def read_other(self, node: ast.Attribute, ref: Ref, element: int | None = None) -> str:
+        """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
             if node.attr == "id":
@@ -134,10 +134,11 @@ class Scope:
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
-            for c in self.model.fields[t][node.attr].columns:
+            columns = self.model.fields[t][node.attr].columns
+            for c in columns if element is None else columns[element : element + 1]:
                 self.column(t, c)
             self.reads.setdefault((t, node.attr))
-            parts.append(self.model.read(t, node.attr, self.row(ref)))
+            parts.append(self.model.read(t, node.attr, self.row(ref), element))
         code = parts[-1]
         for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
             code = f"({part} if {ref.tag} == {t} else {code})"

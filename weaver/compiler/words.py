@@ -1,4 +1,4 @@
-"""The words of `world` that are expressions: draws, offset, wrap, count."""
+"""The words of `world` that are expressions: draws, offset, wrap, count, wall, clear."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weaver.compiler.constants import constant
 from weaver.compiler.model import MAYBE
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
+from weaver.obstacles import NAMES
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
@@ -134,5 +136,44 @@ def _wrap(low: Expressions, node: ast.Call) -> str:
     return f"Vec{low.model.dim}({', '.join(parts)})"
 
 
-VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {"offset": _offset, "wrap": _wrap}
+def _obstacles(low: Expressions, node: ast.Call, names: list[str], example: str) -> tuple[dict[str, ast.expr], str]:
+    """The arguments of a word about geometry, and the text of the arrays that it looks into."""
+    bound = _arguments(low, node, names)
+    if len(bound) != len(names):
+        low.fail(node, f"{ast.unparse(node.func)} lacks an argument", f"It takes ({', '.join(names)}).", example)
+    if low.model.sim.obstacles is None:
+        low.fail(
+            node,
+            f"{ast.unparse(node.func)} is used, but no geometry was declared",
+            "There is nothing that could be in the way.",
+            "Declare it before the run: sim.geometry(segments=[((0, 0), (0, 5))]).",
+        )
+    return bound, ", ".join(low.need(name) for name in NAMES)
+
+
+def _parts_of(low: Expressions, node: ast.expr) -> str:
+    place = _position(low, node)
+    return ", ".join(f"np.float64({place}.{a})" for a in low.model.axes)
+
+
+def _wall(low: Expressions, node: ast.Call) -> str:
+    bound, arrays = _obstacles(low, node, ["position", "radius"], "Write world.wall(me.position, 2.0).")
+    number, parameter = low.radius(bound["radius"])
+    radius = constant(number) if parameter is None else f"np.float64({low.captured(bound['radius'], parameter)})"
+    dim, held = low.model.dim, low.temporary("wall")
+    low.emit(f"{held} = wall{dim}({_parts_of(low, bound['position'])}, {radius}, {arrays})")
+    return f"Wall(Vec{dim}({', '.join(f'{held}[{k}]' for k in range(dim))}), {held}[{dim}])"
+
+
+def _clear(low: Expressions, node: ast.Call) -> str:
+    bound, arrays = _obstacles(low, node, ["a", "b"], "Write world.clear(me, other).")
+    return f"clear{low.model.dim}({_parts_of(low, bound['a'])}, {_parts_of(low, bound['b'])}, {arrays})"
+
+
+VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {
+    "offset": _offset,
+    "wrap": _wrap,
+    "wall": _wall,
+    "clear": _clear,
+}
 """Words that are values: each returns their text."""
