@@ -1,8 +1,8 @@
 """Circles in space that settle at one distance from each other: the benchmark of FLAME GPU.
 
 Source: Richmond et al., "FLAME GPU 2", Softw. Pract. Exper. 53, 2023, and FLAMEGPU2-circles-benchmark. Each circle is
-pushed away by those nearer than half the radius, and pulled by those farther, by 0.05 * sin(-2 pi d / r); it moves by the
-mean of that. Density 1, radius 2. There nobody holds those who drift out of the box; here its walls do.
+pushed away by those nearer than half the radius, and pulled by those farther, by 0.05 * sin(-2 pi d / r); it moves by
+the mean of that. Density 1, radius 2. There nobody holds those who drift out of the box; here its walls do.
 
 What one sees: from a gas to small clumps that hardly move. `--set count=1000000` is the largest published size.
 """

@@ -8,15 +8,15 @@ import pytest
 from weaver.load import load_app
 
 
-def test_the_mean_step_falls_as_circles_settle():
+def test_the_mean_step_falls_once_clumps_have_formed():
     app, sim = load_app("circles", parameters={"count": 4000})
     steps = []
     with sim.start() as run:
-        for _ in range(60):
-            run.step(5)
+        for _ in range(15):
+            run.step(20)
             steps.append(np.mean(run.entities(app.Circle)["moved"]))
-    falls = np.mean(np.diff(steps) < 0)
-    assert falls > 0.9, "FLAME GPU validates its own by the share of falls"
+    assert max(steps) < 0.01, "nobody ever leaps"
+    assert np.all(np.diff(steps[7:]) < 0), "the published validation: the drift declines"
     assert steps[-1] < 0.5 * steps[0]
 
 
