@@ -16,6 +16,7 @@ import ray
 from numpy.typing import NDArray
 
 from partitions.command import Command
+from partitions.diary import Entries
 from partitions.errors import TickFault, TransportError
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
@@ -205,9 +206,13 @@ class WorkerActor:
         """See `Worker.counts`."""
         return self._built().counts()
 
-    def deaths(self) -> dict[int, int]:
-        """See `Worker.deaths`."""
-        return self._built().deaths
+    def tallies(self) -> dict[str, list[int]]:
+        """See `Worker.tallies`."""
+        return self._built().tallies()
+
+    def take_events(self, event: int) -> Entries:
+        """See `Worker.take_events`."""
+        return self._built().take_events(event)
 
     def loads(self) -> dict[int, int]:
         """See `Worker.loads`."""

@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from partitions.actor import Outcome, Place, Status, WorkerActor
 from partitions.command import Command
+from partitions.diary import Entries, merged
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
 from partitions.grid import make_layout
@@ -152,9 +153,14 @@ class Cluster(Runtime):
         """Type -> living entities."""
         return _summed(self._each("counts"))
 
-    def deaths(self) -> dict[int, int]:
-        """Type -> entities that died since the start."""
-        return _summed(self._each("deaths"))
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start, see `Worker.tallies`."""
+        parts = self._each("tallies")
+        return {name: np.sum([part[name] for part in parts], axis=0, dtype=int).tolist() for name in parts[0]}
+
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind since the last call, ordered."""
+        return merged(self._each("take_events", event))
 
     def loads(self) -> dict[int, int]:
         """Partition -> entities owned."""

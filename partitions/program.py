@@ -75,12 +75,35 @@ class Argument(NamedTuple):
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
+    "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
     "static" (one of `Program.statics`, by name).
     """
 
     kind: str
     type: int
     name: str = ""
+
+
+@dataclass(frozen=True)
+class MessageSpec:
+    """A message or an event: its name and columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What an act reads of the messages to its type.
+
+    Attributes:
+        message: index in `Program.messages`.
+        rank: kernel that gives the order, `rank(tick, tick sent, type, id, phase, sequence, out)`, or "" for the plain
+            order (tick sent, sender's type, sender's id, phase, sequence).
+    """
+
+    message: int
+    rank: str
 
 
 @dataclass(frozen=True)
@@ -93,8 +116,9 @@ class Outlet:
 
     Attributes:
         kind: "birth" (columns of the new entity, and `@cell`, the parent's local cell; -1 for one that is lost),
-            "become" (columns of the entity as of its new type).
-        target: type index of what comes of it.
+            "become" (columns of the entity as of its new type), "send" (`@to`, the receiver's id, and the message's
+            columns), "event" (the event's columns).
+        target: index of the type, message or event that comes of it.
         columns: `@id`, `@seq`, and what else there is.
     """
 
@@ -120,6 +144,7 @@ class Act:
         moves: positions are written.
         kills: entities can die in it, or become of another type.
         outlets: what it puts out.
+        inboxes: messages that it reads, and by that consumes.
     """
 
     type: int
@@ -130,6 +155,7 @@ class Act:
     moves: bool
     kills: bool
     outlets: tuple[Outlet, ...] = ()
+    inboxes: tuple[Inbox, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -143,6 +169,7 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
+        far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
     name: str
@@ -152,6 +179,11 @@ class Phase:
     reads: Mapping[int, tuple[str, ...]]
     looks: tuple[int, ...]
     reach: float
+    far: bool = False
+
+
+Kernels = Mapping[str, Callable[..., None]]
+"""Loaded compiled functions by name."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +228,8 @@ class Program:
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
+        messages: what entities send each other.
+        events: what they tell the outside.
     """
 
     types: tuple[TypeSpec, ...]
@@ -205,7 +239,9 @@ class Program:
     seed: int
     reals: NDArray[np.float64]
     integers: NDArray[np.int64]
-    kernels: Callable[[], Mapping[str, Callable[..., None]]]
+    kernels: Callable[[], Kernels]
     identity: str
     cpu: tuple[str, str]
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    messages: tuple[MessageSpec, ...] = ()
+    events: tuple[MessageSpec, ...] = ()

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command, Commands
+from partitions.diary import Entries
 from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
@@ -295,14 +296,25 @@ class Worker:
         return {t: sum(part.tables[t].n_own for part in self.parts) for t in range(len(self._program.types))}
 
     @property
-    def births(self) -> dict[int, int]:
-        """Type -> entities that were born here."""
-        return dict(enumerate(self._ticks.births.born))
-
-    @property
     def deaths(self) -> dict[int, int]:
         """Type -> entities that died here."""
         return dict(enumerate(self._exchange.deaths))
+
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start: "births", "deaths" and "lost" per type, "sent", "read" and "pending" per message."""
+        births, mail = self._ticks.births, self._ticks.mail
+        return {
+            "births": list(births.born),
+            "deaths": list(self._exchange.deaths),
+            "lost": list(births.lost),
+            "sent": list(mail.sent),
+            "read": list(mail.read),
+            "pending": mail.pending,
+        }
+
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind that happened here since the last call, ordered."""
+        return self._ticks.diary.take(event)
 
     def loads(self) -> dict[int, int]:
         """Partition -> entities owned."""

@@ -15,11 +15,13 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, TypeSpec
 from weaver import settle
+from weaver.compiler import messages
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
+from weaver.compiler.readers import check_readers
 from weaver.errors import ModelError
 from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
@@ -155,8 +157,9 @@ def write(sim: Simulation) -> Written:
         phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
-            texts += [act.lines, kernel.lines]
-            names.append(kernel.name)
+            ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+            texts += [act.lines, kernel.lines, lines]
+            names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
     head = _head(made)
     text = "\n".join(
@@ -167,6 +170,7 @@ def write(sim: Simulation) -> Written:
             "",
         ]
     )
+    check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
     reals = np.array([p.value for p in parameters if not p.integer], np.float64)
@@ -188,6 +192,8 @@ def write(sim: Simulation) -> Written:
         identity=identity,
         cpu=cpu,
         statics=statics,
+        messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
+        events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
     )
     return Written(made, text, program)
 
@@ -221,7 +227,11 @@ def _phase(
         kills = act.moves and "absorb" in model.sim.box.boundaries
         kills = kills or act.lowering.removes or bool(act.lowering.becomes)
         outlets = tuple(made.spec for made in act.lowering.outlets.values())
-        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets))
+        ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+        inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
+        done.append(
+            Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets, inboxes)
+        )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
@@ -233,6 +243,7 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
+        any(a.lowering.far for a in acts),
     )
     return phase, written
 

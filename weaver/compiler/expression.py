@@ -223,8 +223,8 @@ class Expressions(Scope, ABC):
 
     def name(self, node: ast.Name) -> str:
         """Text of a variable or a captured value."""
-        if node.id in (self.me, self.world) or self.reference(node) is not None:
-            what = "the world" if node.id == self.world else "an entity"
+        if node.id in (self.me, self.world) or node.id in self.views or self.reference(node) is not None:
+            what = "the world" if node.id == self.world else "a message" if node.id in self.views else "an entity"
             self.fail(
                 node,
                 f"{node.id!r} is {what}, and is used as a value",
@@ -257,6 +257,8 @@ class Expressions(Scope, ABC):
                 return self.own_field(node, write=False)
             if node.value.id == self.world:
                 return self.world_value(node)
+            if node.value.id in self.views:
+                return self.views[node.value.id](node)
             ref = self.reference(node.value)
             if ref is not None:
                 return self.read_other(node, ref)

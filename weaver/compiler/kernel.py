@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
+from weaver.compiler import messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
@@ -122,6 +123,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     geometry = array(f"{t}_geometry_", Argument("geometry", type))
     positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
     known = _known_arrays(model)
+    known.update(messages.arrays(model))
     for k, made in enumerate(low.outlets.values()):
         known.update(made.arrays(k))
     prologue: list[str] = []
@@ -329,6 +331,9 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "record":
             dtypes = {c.name: c.dtype for c in (COUNT, *outlets[argument.type].columns)}
             types.append(f"{TYPES[dtypes[argument.name]]}[::1]")
+            continue
+        if argument.kind == "inbox":
+            types.append(f"{TYPES[messages.element(model, argument)]}[::1]")
             continue
         element = _element(model, argument)
         types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")

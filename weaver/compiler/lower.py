@@ -5,18 +5,20 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from weaver.compiler import births
+from weaver.compiler import births, messages
 from weaver.compiler.elements import array_field, augment_element, refuse_whole, write_element
 from weaver.compiler.expression import Expressions
 from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
+from weaver.compiler.walk import WALKS, for_loop
 
 LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {"near": lambda low, node: Search(low, node.iter).loop(node)}
 """Words that are looped over: each emits the whole loop."""
 EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
     "spawn": births.spawn, "remove": births.remove, "become": births.become,
+    "send": messages.send, "emit": messages.emit,
 }  # fmt: skip
 """Words that are called for what they do: each emits it."""
 
@@ -307,6 +309,9 @@ class Lowering(Expressions):
     def for_loop(self, node: ast.For) -> None:
         """`for` over neighbours, a range, or constants."""
         word = self.world_word(node.iter)
+        if word in WALKS:
+            for_loop(self, node, WALKS[word])
+            return
         if word in LOOPS:
             LOOPS[word](self, node)
             return

@@ -12,6 +12,7 @@ from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
 from weaver.field import Field
+from weaver.message import Event
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.vector import Vec2f, Vec3f
@@ -97,6 +98,8 @@ class Model:
     def __post_init__(self) -> None:
         discover(self.sim)
         self.kinds = self.sim.kinds
+        self.messages = [m for m in self.sim.messages if not issubclass(m, Event)]
+        self.events = [m for m in self.sim.messages if issubclass(m, Event)]
         self.fields = [fields_of(k, self.dim) for k in self.kinds]
         parameters = list(self.sim.parameters.values())
         self.reals = [p for p in parameters if not p.integer]

@@ -53,6 +53,8 @@ class Scope:
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
+        inboxes: message -> order in which it is read; far: it concerns entities anywhere.
+        views: loop variables that are neither values nor entities -> how their fields are read.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
@@ -80,6 +82,9 @@ class Scope:
         self.looked: dict[str, int] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
+        self.inboxes: dict[int, str] = {}
+        self.views: dict[str, Callable[[ast.Attribute], str]] = {}
+        self.far = False
         self.draws = self.moved_by_helper = self.returns = self.removes = False
         self.temporaries = 0
         self.line = 0
@@ -234,7 +239,12 @@ class Scope:
     def outside(self, node: ast.expr) -> Any:
         """Value of a dotted name that starts outside the function; UNBOUND if it does not."""
         if isinstance(node, ast.Name):
-            if node.id in self.flow.locals or node.id in self.renamed or node.id in (self.me, self.world):
+            if (
+                node.id in self.flow.locals
+                or node.id in self.views
+                or node.id in self.renamed
+                or node.id in (self.me, self.world)
+            ):
                 return UNBOUND
             return UNBOUND if node.id in self.refs else self.source.resolve(node.id)
         if isinstance(node, ast.Attribute):
