@@ -10,8 +10,6 @@ several have drawn one, one of them gets it and the others stay until the next t
 What one sees: two colours, mixed at first, in districts after some ten ticks.
 """
 
-import numpy as np
-
 import weaver as wv
 
 GRID = wv.Sites(1.0)
@@ -41,8 +39,8 @@ def settle(me: Person, world: wv.World):
             world.jump_to_free(me)
 
 
-sites = np.random.default_rng(sim.seed).permutation(size * size)[: int(people)]
-sim.add(Person, position=np.stack(np.divmod(sites, int(size)), axis=1) + 0.5, group=np.arange(len(sites)) % 2)
+for group in (0, 1):
+    sim.scatter(Person, people // 2, group=group)
 sim.observe("unhappy", Person, "count", where=lambda person: not person.happy)
 sim.until("unhappy == 0")
 

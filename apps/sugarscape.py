@@ -10,8 +10,6 @@ What one sees: foragers who climb the hills and sit on their terraces.
 
 import math
 
-import numpy as np
-
 import weaver as wv
 
 SITES = wv.Sites(1.0)
@@ -74,14 +72,12 @@ def hill(cell):
 
 
 sim.layer(Land, most=hill, sugar=hill)
-rng = np.random.default_rng(sim.seed)
-sites = rng.permutation(SIDE * SIDE)[: int(foragers)]
-sim.add(
+sim.scatter(
     Forager,
-    position=np.stack(np.divmod(sites, SIDE), axis=1) + 0.5,
-    sugar=rng.integers(5, 26, len(sites)),
-    sight=rng.integers(1, SIGHT + 1, len(sites)),
-    burn=rng.integers(1, 5, len(sites)),
+    int(foragers),
+    sugar=lambda rng: rng.integer(5, 26),
+    sight=lambda rng: rng.integer(1, SIGHT + 1),
+    burn=lambda rng: rng.integer(1, 5),
 )
 sim.observe("alive", Forager, "count")
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from partitions.errors import GridError, RuntimeFault, TickFault
 from partitions.program import Program
 from partitions.runtime import Runtime
-from weaver.arrow import event_table
+from weaver.arrow import as_arrow, event_table
 from weaver.commands import Commands
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError, RunError
