@@ -91,6 +91,7 @@ class Cluster(Runtime):
         self._group: PlacementGroup | None = None
         self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        given += sum(values.nbytes for fill in program.fills for values in fill.arrays.values())
         given += sum(array.nbytes for array in program.statics.values())
         self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
@@ -234,8 +235,8 @@ class Cluster(Runtime):
         # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
         # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
         # rest goes as bytes.
-        sources, statics = ray.put(self.program.sources), ray.put(dict(self.program.statics))
-        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), statics={}))
+        sources, statics = ray.put([*self.program.sources, *self.program.fills]), ray.put(dict(self.program.statics))
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), fills=(), statics={}))
         secret = secrets.token_bytes(32)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(

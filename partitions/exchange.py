@@ -102,6 +102,8 @@ class Exchange:
         self.workers = max(worker_of) + 1
         self.peers = [w for w in range(self.workers) if w != rank]
         self.stale: list[set[str]] = [set() for _ in program.types]
+        for spec, stale in zip(program.types, self.stale, strict=True):
+            stale.update(spec.ghost_columns if spec.raster and spec.searched else ())  # nobody has sent them yet
         self.deaths = [0 for _ in program.types]
         self.routes = [
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)

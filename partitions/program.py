@@ -59,6 +59,7 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        raster: it is a layer: one row per cell of its raster, none of the columns is a position, nothing moves.
     """
 
     name: str
@@ -66,6 +67,7 @@ class TypeSpec:
     ghost_columns: tuple[str, ...]
     searched: bool
     mortal: bool
+    raster: bool = False
 
 
 class Argument(NamedTuple):
@@ -213,13 +215,29 @@ class Given:
 
 
 @dataclass(frozen=True, eq=False)
+class Filled:
+    """Initial values of a raster.
+
+    `kernel(first, last, 0, status, values, reals, integers, geometry, edges x, edges y[, edges z], *columns)` fills the
+    own cells [first, last) of the columns that are not in `arrays`, in the raster's order; the others are
+    (cells of the world,) arrays, row-major, x fastest.
+    """
+
+    type: int
+    kernel: str
+    columns: tuple[str, ...]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
 class Program:
     """Everything a runtime needs.
 
     Attributes:
-        types: the entity types.
+        types: the entity types, then the layers.
         phases: in the order of a tick.
         sources: the initial entities.
+        fills: the initial values of layers, each named once.
         grid: blocks and cells.
         seed: of the run.
         reals: initial parameter values, float64.
@@ -242,6 +260,7 @@ class Program:
     kernels: Callable[[], Kernels]
     identity: str
     cpu: tuple[str, str]
+    fills: tuple[Filled, ...] = ()
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     messages: tuple[MessageSpec, ...] = ()
     events: tuple[MessageSpec, ...] = ()

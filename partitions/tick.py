@@ -184,8 +184,5 @@ class Tick:
             return new[argument.name] if argument.name in act.buffered else table.columns[argument.name]
         if argument.kind == "edges":
             return self._program.grid.cells[argument.type].edges[int(argument.name)]
-        fixed: dict[str, Any] = {
-            "ids": table.ids, "start": table.start, "geometry": table.geometry, "dead": table.dead
-        }  # fmt: skip
-        array: Array = fixed[argument.kind]
+        array: Array = getattr(table, argument.kind)  # ids, start, geometry, dead
         return array

@@ -17,6 +17,7 @@ from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.grid import Layout
 from partitions.program import STATUS, Drawn, Program
+from partitions.raster import Raster
 from partitions.records import NO_ID
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
@@ -113,8 +114,10 @@ class Worker:
                 for k in range(most // PIECE + 1):
                     low, high = min(first + k * PIECE, last), min(first + (k + 1) * PIECE, last)
                     self._exchange.distribute(source.type, *self._made(source, low, high))
-            rebuild_all([table for part in self.parts for table in part.tables], self._crew)
-            self._exchange.relocate(range(len(self._program.types)))
+            movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
+            rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
+            self._fill()
+            self._exchange.relocate(movable)
         except (TickFault, Poisoned) as error:
             raise self._stop(error) from None
         self._exchange.narrow()
@@ -136,6 +139,23 @@ class Worker:
         if status[0]:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns
+
+    def _fill(self) -> None:
+        """Give the own cells of every layer their initial values."""
+        for fill in self._program.fills:
+            for part in self.parts:
+                raster = part.tables[fill.type]
+                assert isinstance(raster, Raster)
+                for name, values in fill.arrays.items():
+                    raster.fill(name, values)
+                edges = self._program.grid.cells[fill.type].edges
+                arrays = [raster.geometry, *edges, *(raster.columns[name] for name in fill.columns)]
+                status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
+                status[1] = NO_ID
+                kernel, n = self._kernels[fill.kernel], np.uint64(raster.n_own_cells)
+                kernel(np.uint64(0), n, 0, status, faults, self._ticks.reals, self._ticks.integers, *arrays)
+                if status[0]:
+                    raise TickFault(0, -1, fill.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
 
     # Running
 
@@ -249,7 +269,8 @@ class Worker:
         """Publish the present state, whether it is due or not; not while another thread is in `advance`."""
         if self.publisher is not None:
             fields = self.publisher.fields
-            shown = [self._shown(t, fields.get(s.name)) for t, s in enumerate(self._program.types)]
+            types = enumerate(self._program.types)
+            shown = [self._shown(t, fields.get(s.name)) for t, s in types if not s.raster]
             self.publisher.publish(self.tick, shown, force=True)
 
     def _shown(self, type: int, field: str | None) -> Shown:

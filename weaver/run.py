@@ -15,7 +15,7 @@ from partitions.program import Program
 from partitions.runtime import Runtime
 from weaver.arrow import as_arrow, event_table
 from weaver.commands import Commands
-from weaver.entity import Entity, fields_of
+from weaver.entity import Entity, Layer, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
@@ -381,6 +381,40 @@ class Run:
         types = [spec.name for spec in self._program.types]
         return event_table(kind.__fields__, entries, types, self.simulation.dt)
 
+    def layer(self, layer: type[Layer], field: str | None = None) -> NDArray[Any]:
+        """Collect the values of a layer: [y, x] or [z, y, x] in storage type, row 0 at low y.
+
+        Args:
+            layer: the layer.
+            field: which field; None: the only one, or all in a structured array. Vectors have one axis more.
+
+        Raises:
+            ModelError: the simulation has no such layer, or the layer no such field.
+            RunError: the run failed, or was stopped and its world was too large to keep.
+        """
+        from weaver.layer_array import layer_array
+
+        if layer not in self.simulation.layers:
+            raise ModelError(
+                f"layer({getattr(layer, '__name__', layer)}) was asked for; the simulation has "
+                f"{', '.join(k.__name__ for k in self.simulation.layers) or 'no layers'}.\n"
+                f"There are no such cells.\n"
+                f"Name one of its layers, the class itself."
+            )
+        index = self.simulation.kinds.index(layer)
+        kept = None if self._kept is None else self._kept["tables"].get(index)
+        if self._kept is not None and kept is None:
+            raise RunError(
+                f"layer({layer.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are "
+                f"not kept.\n"
+                f"Their state went with the workers.\n"
+                f"Ask before stop(), inside the `with` block."
+            )
+        if kept is None:
+            with self._standing():
+                kept = self._layer_columns(index)
+        return layer_array(layer, self._program.grid.cells[index].shape, kept, field)
+
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits: equal for equal states, whatever the partitions and workers."""
         if self._kept is not None:
@@ -390,7 +424,7 @@ class Run:
 
     def counts(self) -> dict[str, int]:
         """Living entities by type; of a run that moves, as of its last stand."""
-        return {spec.name: self._counts[t] for t, spec in enumerate(self._program.types)}
+        return {spec.name: self._counts[t] for t, spec in enumerate(self._program.types) if not spec.raster}
 
     def stats(self) -> dict[str, Any]:
         """How the run goes.
@@ -488,7 +522,7 @@ class Run:
                 if sum(self._counts[t] * _row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
                     kinds = {kind.__name__: kind for kind in self.simulation.entity_types}
                     for t, spec in enumerate(self._program.types):
-                        kept["tables"][t] = self._table(t, kinds[spec.name])
+                        kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
                 self._kept = kept
         finally:
             self._runtime.close()
@@ -522,7 +556,7 @@ class Run:
 
     def _index(self, kind: type[Entity]) -> int:
         name = getattr(kind, "__name__", repr(kind))
-        names = [spec.name for spec in self._program.types]
+        names = [spec.name for spec in self._program.types if not spec.raster]
         if kind not in self.simulation.entity_types or name not in names:
             raise ModelError(
                 f"entities of {name} were asked for; the simulation has {', '.join(names)}.\n"
@@ -552,6 +586,11 @@ class Run:
             parts = [columns[names.index(name)] for name in field.columns]
             arrays[field.name] = as_arrow(field, parts)
         return pa.table(arrays)
+
+    def _layer_columns(self, index: int) -> dict[str, NDArray[Any]]:
+        """Column -> (cells,) in the order of the ids."""
+        _, columns = self._runtime.rows(index)
+        return {c.name: values for c, values in zip(self._program.types[index].columns, columns, strict=True)}
 
     def _alive(self, asked: str) -> None:
         if self._failure is not None or self._kept is not None:

@@ -60,7 +60,7 @@ def spawn(low: Lowering, node: ast.Call) -> None:
     if "position" not in held:
         place = low.temporary("place")
         me = ast.copy_location(ast.Attribute(ast.Name(low.me or "", ast.Load()), "position", ast.Load()), node)
-        low.emit(f"{place} = {low.own_field(me, write=False)}")
+        low.emit(f"{place} = {low.value(me)}")
         held["position"] = place
     place = held["position"]
     settled, lost = low.temporary("settled"), low.temporary("lost")
@@ -97,6 +97,7 @@ def remove(low: Lowering, node: ast.Call) -> None:
             f"Write world.remove({low.me or 'me'}); to end another's life, `send` it a message or declare a `meeting` "
             f"of the two.",
         )
+    _mortal(low, node)
     low.removes = True
     low.emit(f"{low.need('status_')}[8] = 1")
 
@@ -111,6 +112,7 @@ def become(low: Lowering, node: ast.Call) -> None:
             "Every entity changes only itself, so that the order in which entities act cannot matter.",
             f"Write world.become({low.me or 'me'}, Zombie, timer=0).",
         )
+    _mortal(low, node)
     model = low.model
     rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
     target, given = _target_and_fields(low, rest, 1)
@@ -140,6 +142,16 @@ def become(low: Lowering, node: ast.Call) -> None:
     low.emit(f"{low.need('status_')}[9] = {number}")
     for a in model.axes:
         low.need(f"s{a}_")
+
+
+def _mortal(low: Lowering, node: ast.Call) -> None:
+    if low.model.is_layer(low.me_type):
+        low.fail(
+            node,
+            f"{ast.unparse(node.func)} is called for a cell of a layer",
+            "Cells are there for good.",
+            "Write its fields.",
+        )
 
 
 def _columns(model: Model, type: int) -> tuple[Column, ...]:

@@ -16,27 +16,40 @@ import numpy as np
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
 from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, TypeSpec
+from weaver import cells as layer_cells
 from weaver import settle
 from weaver.compiler import messages
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
+from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
+from weaver.entity import Layer
 from weaver.errors import ModelError
 from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
-from weaver.turns import Behavior
+from weaver.turns import Behavior, Diffusion, Turn
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py")
+SIDE = (
+    "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
+    "settle.py",
+)  # fmt: skip
 """Modules of ours that generated ones compile in."""
-SETTLE = tuple(
-    name
-    for name, made in vars(settle).items()
-    if getattr(made, "__module__", "") == settle.__name__ and not name.startswith("_")
-)
+
+
+def _functions(module: Any) -> tuple[str, ...]:
+    """The functions that a module of ours defines for generated text."""
+    return tuple(
+        name
+        for name, made in vars(module).items()
+        if getattr(made, "__module__", "") == module.__name__ and not name.startswith("_")
+    )
+
+
+SETTLE, CELLS = _functions(settle), _functions(layer_cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +64,7 @@ class Plan:
     """
 
     model: Model
-    behaviors: list[tuple[Behavior, list[Lowered]]]
+    behaviors: list[tuple[Any, list[Lowered]]]
     reaches: list[tuple[float, float]]
     space: Space
     grid: Grid
@@ -64,13 +77,17 @@ def plan(sim: Simulation) -> Plan:
         BehaviorError, ModelError: the model cannot run.
     """
     model = Model(sim)
-    behaviors = [(b, [lower_behavior(model, b, model.kinds.index(k)) for k in b.types]) for b in sim.behaviors]
+    behaviors = [(b, _lowered(model, b)) for b in sim.behaviors]
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
     largest = max(radii, default=0.0)
     reaches = []
-    for (behavior, _), radius in zip(behaviors, radii, strict=True):
+    for (behavior, acts), radius in zip(behaviors, radii, strict=True):
+        if isinstance(behavior, Diffusion):
+            reaches.append((0.0, 0.0))
+            continue
+        radius = max([radius, *(model.resolution(t) for act in acts for t, _ in act.lowering.cells)])
         looks = behavior.reach if behavior.reach is not None else radius or largest or math.inf
         reaches.append((math.inf if behavior.jumps else looks, looks))
     box = sim.box
@@ -83,6 +100,9 @@ def plan(sim: Simulation) -> Plan:
         counts[model.kinds.index(source.type)] += source.count
     searches = []
     for type in range(len(model.kinds)):
+        if model.is_layer(type):
+            searches.append(_raster(model, space, type, behaviors, reaches))
+            continue
         looked: list[float] = []
         rim = 0.0
         for (_, acts), (_, reach) in zip(behaviors, reaches, strict=True):
@@ -104,7 +124,39 @@ def plan(sim: Simulation) -> Plan:
     return Plan(model, behaviors, reaches, space, grid)
 
 
-def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Behavior, list[Lowered]]], space: Space) -> None:
+def _lowered(model: Model, turn: Turn) -> list[Lowered]:
+    if isinstance(turn, Behavior):
+        return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
+    return []
+
+
+def _raster(
+    model: Model,
+    space: Space,
+    type: int,
+    turns: list[tuple[Any, list[Lowered]]],
+    reaches: list[tuple[float, float]],
+) -> Search:
+    """The cells of a layer, and how far beyond a partition's own they are read."""
+    from weaver.rasters import raster_shape  # which needs this package
+
+    rim, border = 0.0, 0
+    for (turn, acts), (_, reach) in zip(turns, reaches, strict=True):
+        words = {word for act in acts for t, word in act.lowering.cells if t == type}
+        if words & {"at", "gradient"}:
+            rim = max(rim, reach + 2 * space.quantum)
+        if words & {"around", "beside", "gradient"} or (isinstance(turn, Diffusion) and type == _index(model, turn)):
+            border = 1
+    kind = model.kinds[type]
+    assert issubclass(kind, Layer)
+    return Search(rim=rim, border=border, shape=raster_shape(kind, model.sim.box))
+
+
+def _index(model: Model, turn: Diffusion) -> int:
+    return model.kinds.index(turn.layer)
+
+
+def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Any, list[Lowered]]], space: Space) -> None:
     for behavior, acts in behaviors:
         for act in acts:
             for name in act.lowering.looked:
@@ -154,6 +206,12 @@ def write(sim: Simulation) -> Written:
     names: list[str] = []
     texts: list[list[str]] = []
     for (behavior, acts), (reach, look_reach) in zip(made.behaviors, made.reaches, strict=True):
+        if isinstance(behavior, Diffusion):
+            phase, name, lines = diffusion_phase(model, behavior)
+            phases.append(phase)
+            names.append(name)
+            texts.append(lines)
+            continue
         phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
@@ -161,12 +219,17 @@ def write(sim: Simulation) -> Written:
             texts += [act.lines, kernel.lines, lines]
             names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
+    fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
     head = _head(made)
     text = "\n".join(
         [
             *head,
             *(line for lines in model.functions.values() for line in ["", "", *lines]),
-            *(line for lines in [*texts, *(s.lines for s in scatters)] for line in ["", "", *lines]),
+            *(
+                line
+                for lines in [*texts, *(s.lines for s in scatters), *(lines for _, lines in fills)]
+                for line in ["", "", *lines]
+            ),
             "",
         ]
     )
@@ -175,7 +238,7 @@ def write(sim: Simulation) -> Written:
     parameters = list(sim.parameters.values())
     reals = np.array([p.value for p in parameters if not p.integer], np.float64)
     integers = np.array([p.value for p in parameters if p.integer], np.int64)
-    names += [s.name for s in scatters]
+    names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
     statics = {name: model.statics[name] for name in used}
@@ -191,6 +254,7 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        fills=tuple(fill for fill, _ in fills),
         statics=statics,
         messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
         events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
@@ -214,6 +278,8 @@ def _phase(
         for type, name in act.lowering.reads:
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
+        for type, _ in act.lowering.cells:
+            looks.setdefault(type)
         for type in act.lowering.looked.values():
             looks.setdefault(type)
             for c in model.fields[type]["position"].columns:
@@ -256,7 +322,7 @@ def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
         ghost = tuple(c.name for c in columns if c.name in read)
         searched = any(t in p.looks for p in phases)
         mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
-        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal))
+        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal, model.is_layer(t)))
     return tuple(result)
 
 
@@ -273,6 +339,7 @@ def _head(made: Plan) -> list[str]:
         "",
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
+        f"from weaver.cells import ({', '.join(CELLS)})",
         "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
@@ -287,6 +354,10 @@ def _head(made: Plan) -> list[str]:
         "    return njit(signature, cache=True, **options_)",
         "",
         "",
+        "def strict_kernel_(signature):",
+        "    return njit(signature, cache=True, fastmath=False, error_model='numpy', nogil=True)",
+        "",
+        "",
         "@helper_",
         "def unit2_vector(parts):",
         "    return Vec2(parts[0], parts[1])",
@@ -297,7 +368,7 @@ def _head(made: Plan) -> list[str]:
         "    return Vec3(parts[0], parts[1], parts[2])",
         "",
         "",
-        "ONE_ = np.uintp(1)",
+        "ZERO_, ONE_, TWO_, THREE_ = np.uintp(0), np.uintp(1), np.uintp(2), np.uintp(3)",
         "LANES8_, LAST8_, LANES16_, LAST16_ = np.uintp(8), np.uintp(7), np.uintp(16), np.uintp(15)",
         f"quantum8_, quantum4_ = {made.space.quantum!r}, {made.space.quantum32!r}",
     ]
@@ -311,6 +382,8 @@ def _head(made: Plan) -> list[str]:
     for t, cells in enumerate(made.grid.cells):
         for a, axis, n in zip(model.axes, made.space.axes, cells.shape, strict=True):
             lines.append(f"{model.name(t)}_per_{a}_ = {constant(n / axis.length)}")
+            if model.is_layer(t):
+                lines.append(f"{model.name(t)}_cells_{a}_ = {n}")
     for name, look in model.looks.items():
         single = model.single(look.type)
         radius = max(look.radius, float(np.float32(look.radius))) if single else look.radius

@@ -91,6 +91,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         low.written.setdefault(name)
     low.reads.update(sub.reads)
     low.looked.update(sub.looked)
+    low.cells.update(sub.cells)
     low.outlets.update(sub.outlets)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
     low.removes |= sub.removes

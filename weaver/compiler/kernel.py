@@ -17,6 +17,7 @@ from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import Model, column_name, convert
 from weaver.compiler.outlet import COUNT, ID
+from weaver.compiler.raster import cell_head, cell_loops
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
@@ -118,10 +119,16 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         arrays.setdefault(name, argument)
         return name
 
-    ids = array(f"{t}_ids_", Argument("ids", type))
-    start = array(f"{t}_start_", Argument("start", type))
     geometry = array(f"{t}_geometry_", Argument("geometry", type))
-    positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+    if model.is_layer(type):
+        for k, a in enumerate(model.axes):
+            array(f"{t}_edges_{a}_", Argument("edges", type, str(k)))
+        head = cell_head(model, type, geometry)
+    else:
+        ids = array(f"{t}_ids_", Argument("ids", type))
+        start = array(f"{t}_start_", Argument("start", type))
+        places = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+        head = [f"id_ = {ids}[row_]", *(f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, places, strict=True))]
     known = _known_arrays(model)
     known.update(messages.arrays(model))
     for k, made in enumerate(low.outlets.values()):
@@ -177,7 +184,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     if mortal:
         dead = array(f"{t}_dead_", Argument("dead", type))
         stores = [f"if {' or '.join(gone)}:", f"    {dead}[row_] = 1", "    continue", *stores]
-    entity = [f"id_ = {ids}[row_]"]
+    entity = head
     if low.draws:
         entity.append("status_[2] = 0")
     if low.removes:
@@ -197,7 +204,6 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         settle += ["if status_[6] != 0:", *(f"    {count}[0] = before{k}_" for k, count in enumerate(counts))]
         line = "((cellz_ - rimz_) * owny_ + celly_ - rimy_)" if model.dim == 3 else "(celly_ - rimy_)"
         settle += ["    status_[5] = row_", f"    status_[7] = {line} * ownx_ + cellx_ - rimx_", "    return"]
-    entity += [f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, positions, strict=True)]
     entity += loads + body
     if "status_" in low.context:
         entity.append("keep_blame(status_, values_, id_)")
@@ -208,7 +214,12 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
     lines += [f"@kernel_({_signature(model, lowered, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
     prologue += [line for strip in strips for line in strip.allocation(model, t)]
-    lines += [f"    {line}" for line in [*prologue, *_cells(model, t, geometry, start, strips, entity, bool(counts))]]
+    if model.is_layer(type):
+        ends = any(f"from{a}_" in low.context for a in model.axes)
+        loops = cell_loops(model, type, geometry, entity, ends, bool(counts))
+    else:
+        loops = _cells(model, t, geometry, start, strips, entity, bool(counts))
+    lines += [f"    {line}" for line in [*prologue, *loops]]
     return Made(lowered.name, lines, tuple(arrays.values()))
 
 
@@ -267,7 +278,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
         for f in model.fields[k].values():
             for c in f.columns:
                 known[column_name(t, c)] = Argument("column", k, c)
-        for kind in ("ids", "start", "geometry"):
+        for kind in ("geometry",) if model.is_layer(k) else ("ids", "start", "geometry"):
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))

@@ -75,7 +75,7 @@ class Model:
     """A simulation, indexed for lowering.
 
     Attributes:
-        kinds: the entity types.
+        kinds: the entity types, then the layers.
         fields: per type, its fields, position first.
         looks: name in the generated text -> search.
         functions: generated helper functions, in order: name -> lines.
@@ -121,7 +121,17 @@ class Model:
 
     def single(self, type: int) -> bool:
         """Whether the type's positions are float32."""
-        return self.fields[type]["position"].vector in (Vec2f, Vec3f)
+        return not self.is_layer(type) and self.fields[type]["position"].vector in (Vec2f, Vec3f)
+
+    def is_layer(self, type: int) -> bool:
+        """Whether the type is a layer; none (-1) is not."""
+        return type >= 0 and issubclass(self.kinds[type], Layer)
+
+    def resolution(self, type: int) -> float:
+        """Side of a layer's cells, as declared."""
+        kind = self.kinds[type]
+        assert issubclass(kind, Layer)
+        return kind.__resolution__
 
     def is_single(self) -> bool:
         """Whether any type's positions are float32."""
@@ -174,7 +184,7 @@ def column_name(type: str, column: str) -> str:
     return f"{type.replace('_', '__')}_{field}{dot and '_'}{component}_"
 
 
-_ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim", "first", "per")
+_ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim", "first", "per", "cells")
 """What else a kernel has of a type."""
 
 

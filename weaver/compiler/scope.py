@@ -13,9 +13,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, cells, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
+from weaver.compiler.layers import BUILT_IN, read_built_in
 from weaver.compiler.model import Model, Ref, column_name
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
@@ -31,7 +32,7 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (barrier, builtins, arithmetic_numba, random, settle, vector, vector_numba))
+    *(dir(module) for module in (barrier, builtins, arithmetic_numba, cells, random, settle, vector, vector_numba))
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -52,6 +53,7 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
+        cells: (layer, word) of every word that reads cells of a layer.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
         views: loop variables that are neither values nor entities -> how their fields are read.
@@ -80,6 +82,7 @@ class Scope:
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
+        self.cells: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
         self.inboxes: dict[int, str] = {}
@@ -134,6 +137,9 @@ class Scope:
         """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
+            if self.model.is_layer(t) and node.attr in BUILT_IN:
+                parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
             if node.attr == "id":
                 parts.append(f"{self.ids(t)}[{self.row(ref)}]")
                 continue
@@ -211,6 +217,13 @@ class Scope:
                 f"{ast.unparse(node)} cannot be assigned to",
                 "A behavior writes its own names and fields of its own entity.",
                 "Assign to a field of the entity.",
+            )
+        if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+            self.fail(
+                node,
+                f"{ast.unparse(node)} is written, but a cell stays where it is",
+                "It would no longer be that cell.",
+                "Write its fields, or let an entity move.",
             )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
