@@ -72,9 +72,12 @@ def breed(me: Sheep | Wolf, world: wv.World):
     """Die without energy, or share it with a child."""
     if me.energy < 0:
         world.remove(me)
-    elif world.random() < (lambs if isinstance(me, Sheep) else cubs):
+    elif isinstance(me, Sheep) and world.random() < lambs:
         me.energy /= 2
-        world.spawn(type(me), energy=me.energy)
+        world.spawn(Sheep, energy=me.energy)
+    elif isinstance(me, Wolf) and world.random() < cubs:
+        me.energy /= 2
+        world.spawn(Wolf, energy=me.energy)
 
 
 @sim.behavior
