@@ -25,7 +25,7 @@ class Wanderer(wv.Entity):
 
 sim = wv.Simulation(wv.Box(1, 1), seed=1)
 size = sim.parameter("size", 400.0, low=20)
-density = sim.parameter("density", 0.02, low=0, high=1, help="wanderers on a unit of area")
+density = sim.parameter("density", 0.01, low=0, high=1, help="wanderers on a unit of area")
 sim.box = wv.Box(float(size), float(size), boundary="periodic", origin=(-size / 2, -size / 2))
 
 
