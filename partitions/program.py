@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.grid import Grid
+
+if TYPE_CHECKING:
+    from partitions.sums import Statistic
 
 FAULTS = {
     1: "position is not finite",
@@ -78,7 +81,9 @@ class Argument(NamedTuple):
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
     "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
-    "static" (one of `Program.statics`, by name).
+    "static" (one of `Program.statics`, by name), "tie" (int64; "NAME@first": where each row's entries begin;
+    "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
+    gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
     """
 
     kind: str
@@ -171,6 +176,8 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
+        ties: kinds of ties that it reads along, see `partitions.ties`.
+        tied: type index that the other end may have -> columns that are read of it.
         far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
@@ -182,6 +189,8 @@ class Phase:
     looks: tuple[int, ...]
     reach: float
     far: bool = False
+    ties: tuple[str, ...] = ()
+    tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 Kernels = Mapping[str, Callable[..., None]]
@@ -214,6 +223,35 @@ class Given:
     columns: tuple[NDArray[Any], ...]
 
 
+@dataclass(frozen=True)
+class Observed:
+    """A statistic of all entities of a type, sampled after ticks.
+
+    `kernel(rows, tick, status, values, reals, integers, kept, *out, *arguments)` computes the value of each of the
+    rows (uint32) that counts, packed to the front of the out arrays, one per component, int64 or float64 as the
+    statistic says; `kept` int64[1] is how many there are.
+
+    Attributes:
+        name: the observation's name.
+        type: index of the type.
+        kernel: name of the function in the loaded kernels.
+        arguments: columns, or "ids", of the type.
+        every: it is sampled when the number of ticks done is a multiple of it.
+        statistic: what is made of the values.
+        shared: kernels read it, or the end of the run hangs on it, so that every worker must know it.
+        slots: where kernels find it in `integers` if the result is whole, else in `reals`.
+    """
+
+    name: str
+    type: int
+    kernel: str
+    arguments: tuple[Argument, ...]
+    every: int
+    statistic: Statistic
+    shared: bool
+    slots: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class Filled:
     """Initial values of a raster.
@@ -240,14 +278,18 @@ class Program:
         fills: the initial values of layers, each named once.
         grid: blocks and cells.
         seed: of the run.
-        reals: initial parameter values, float64.
-        integers: initial parameter values of int parameters, int64.
+        reals: initial parameter values, float64, then room for samples that kernels read.
+        integers: initial parameter values of int parameters, int64, then the same.
         kernels: loads the compiled functions in the calling process: name -> function.
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
         messages: what entities send each other.
         events: what they tell the outside.
+        observations: what is sampled.
+        until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
+            the run ends.
+        dt: length of a tick, for `time`.
     """
 
     types: tuple[TypeSpec, ...]
@@ -264,3 +306,6 @@ class Program:
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     messages: tuple[MessageSpec, ...] = ()
     events: tuple[MessageSpec, ...] = ()
+    observations: tuple[Observed, ...] = ()
+    until: tuple[str, ...] = ()
+    dt: float = 1.0

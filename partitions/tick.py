@@ -9,13 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from partitions.births import Births, Litter, Newborn
+from partitions.deposits import Deposits, Gift
 from partitions.diary import Diary
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
 from partitions.mail import Letters, Mail
-from partitions.program import Act, Argument, Outlet, Program
+from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
+from partitions.ties import Ties
 
 Second = tuple[Partition, int, dict[str, Array]]
 """A partition, a type, and the second buffers that its acts wrote."""
@@ -42,8 +44,10 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self._ties = Ties(program, parts, exchange)
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
+        self.deposits = Deposits(program, parts, exchange)
         self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
@@ -66,6 +70,8 @@ class Tick:
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
+        if phase.ties:
+            self._ties.gather(index)
         waiting, records = self._act(index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
@@ -81,6 +87,9 @@ class Tick:
                 self.mail.send(put.outlet.target, put.act, index, tick, put.records)
             elif put.outlet.kind == "event":
                 self.diary.note(put.outlet.target, put.act, index, tick, put.records)
+        gifts = _gifts(phase, records)
+        if gifts:
+            self.deposits.add(gifts)
         if sent:  # before anybody moves: the receiver is where the sender saw it
             self.mail.deliver(sent)
         moved = {act.type for act in phase.acts if act.moves or act.kills}
@@ -106,7 +115,7 @@ class Tick:
                 boxes = {b.message: self.mail.open(b, act.type, part_number, part, tick) for b in act.inboxes}
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
-                arrays = [self._array(argument, part, act, new, boxes) for argument in act.arguments]
+                arrays = [self._array(argument, part, act, new, boxes, index) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
                 rooms = self._rooms.setdefault((index, number, part.number), {})
                 pieces = []
@@ -168,7 +177,13 @@ class Tick:
         return born
 
     def _array(
-        self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array], boxes: Mapping[int, Letters]
+        self,
+        argument: Argument,
+        part: Partition,
+        act: Act,
+        new: Mapping[str, Array],
+        boxes: Mapping[int, Letters],
+        index: int,
     ) -> Array | None:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
@@ -177,6 +192,8 @@ class Tick:
             return boxes[argument.type][argument.name]
         if argument.kind == "static":
             return self._program.statics[argument.name]
+        if argument.kind in ("tie", "tied"):
+            return self._ties.array(index, part.number, act.type, argument)
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]
@@ -186,3 +203,21 @@ class Tick:
             return self._program.grid.cells[argument.type].edges[int(argument.name)]
         array: Array = getattr(table, argument.kind)  # ids, start, geometry, dead
         return array
+
+
+def _gifts(phase: Phase, records: Sequence[Put]) -> list[Gift]:
+    """What a phase deposits, per outlet, whether there is any here or not."""
+    gifts = []
+    for act in phase.acts:
+        for outlet in act.outlets:
+            if outlet.kind == "deposit":
+                puts = [put.records for put in records if put.act is act and put.outlet is outlet]
+                columns = {c.name: [put[c.name] for put in puts] or [np.empty(0, c.dtype)] for c in outlet.columns}
+                gifts.append(
+                    Gift(
+                        act.type,
+                        outlet,
+                        {name: np.concatenate(a) if len(a) > 1 else a[0] for name, a in columns.items()},
+                    )
+                )
+    return gifts

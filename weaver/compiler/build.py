@@ -15,13 +15,22 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, TypeSpec
 from weaver import cells as layer_cells
 from weaver import settle
 from weaver.compiler import messages
 from weaver.compiler.constants import constant
-from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
-from weaver.compiler.model import Model
+from weaver.compiler.kernel import (
+    Lowered,
+    Made,
+    element_type,
+    known_arrays,
+    lower_behavior,
+    write_kernel,
+    write_scatter,
+)
+from weaver.compiler.model import TIE_ARRAYS, Model
+from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
 from weaver.entity import Layer
@@ -76,8 +85,7 @@ def plan(sim: Simulation) -> Plan:
     Raises:
         BehaviorError, ModelError: the model cannot run.
     """
-    model = Model(sim)
-    behaviors = [(b, _lowered(model, b)) for b in sim.behaviors]
+    model, behaviors = _lowered(sim)
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
@@ -119,12 +127,31 @@ def plan(sim: Simulation) -> Plan:
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
         if any(a.reaches for a in acts) and math.isfinite(reach)
     ]
+    moves += [
+        look_reach
+        for (_, acts), (_, look_reach) in zip(behaviors, reaches, strict=True)
+        if any(word == "deposit" for act in acts for _, word in act.lowering.cells)
+    ]
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
     return Plan(model, behaviors, reaches, space, grid)
 
 
-def _lowered(model: Model, turn: Turn) -> list[Lowered]:
+def _lowered(sim: Simulation) -> tuple[Model, list[tuple[Any, list[Lowered]]]]:
+    """Lower every behavior; again if types become of others, to which links then lead, that were not known before."""
+    model = Model(sim)
+    while True:
+        for link in sim.links:
+            model.topology(link)
+        behaviors = [(turn, _acts(model, turn)) for turn in sim.behaviors]
+        acts = [act for _, acts in behaviors for act in acts]
+        turned = {(act.type, b.type) for act in acts for b in model.becomes if b.number in act.lowering.becomes}
+        if turned <= model.turned or not any(act.lowering.ties for act in acts):
+            return model, behaviors
+        model = Model(sim, model.turned | turned, model.topologies)
+
+
+def _acts(model: Model, turn: Turn) -> list[Lowered]:
     if isinstance(turn, Behavior):
         return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
     return []
@@ -220,6 +247,9 @@ def write(sim: Simulation) -> Written:
             names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
     fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
+    watched = _observations(model)
+    texts += [lines for _, lines in watched]
+    names += [one.kernel for one, _ in watched]
     head = _head(made)
     text = "\n".join(
         [
@@ -236,11 +266,13 @@ def write(sim: Simulation) -> Written:
     check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
-    reals = np.array([p.value for p in parameters if not p.integer], np.float64)
-    integers = np.array([p.value for p in parameters if p.integer], np.int64)
+    rooms = {whole: sum(len(s) for w, s in model.observed.values() if w == whole) for whole in (False, True)}
+    reals = np.array([p.value for p in parameters if not p.integer] + [0.0] * rooms[False], np.float64)
+    integers = np.array([p.value for p in parameters if p.integer] + [0] * rooms[True], np.int64)
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
@@ -258,8 +290,19 @@ def write(sim: Simulation) -> Written:
         statics=statics,
         messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
         events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
+        observations=tuple(one for one, _ in watched),
+        until=tuple(sim.conditions),
+        dt=sim.dt,
     )
     return Written(made, text, program)
+
+
+def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
+    known, shared = known_arrays(model), shared_names(model)
+    return [
+        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        for one in model.sim.observations
+    ]
 
 
 def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[..., None]]:
@@ -278,8 +321,9 @@ def _phase(
         for type, name in act.lowering.reads:
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
-        for type, _ in act.lowering.cells:
-            looks.setdefault(type)
+        for type, word in act.lowering.cells:
+            if word != "deposit":
+                looks.setdefault(type)
         for type in act.lowering.looked.values():
             looks.setdefault(type)
             for c in model.fields[type]["position"].columns:
@@ -310,8 +354,23 @@ def _phase(
         tuple(sorted(looks)),
         reach if reaching else 0.0,
         any(a.lowering.far for a in acts),
+        *_tied(model, acts),
     )
     return phase, written
+
+
+def _tied(model: Model, acts: list[Lowered]) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
+    """The links that a phase reads along, and the columns of each type at the other ends."""
+    names: dict[str, None] = {}
+    tied: dict[int, dict[str, None]] = {}
+    for act in acts:
+        for link in act.lowering.ties:
+            names.setdefault(link.__name__)
+            for t in model.tied_types(link, act.type):
+                tied.setdefault(t, {})
+        for t, f in act.lowering.tied:
+            tied.setdefault(t, {}).update(dict.fromkeys(model.fields[t][f].columns))
+    return tuple(names), {t: tuple(columns) for t, columns in tied.items()}
 
 
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:

@@ -18,7 +18,7 @@ from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.elements import array_field, read_element, refuse_whole
 from weaver.compiler.helper import call_helper
 from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in
-from weaver.compiler.model import MAYBE, Ref
+from weaver.compiler.model import MAYBE
 from weaver.compiler.scope import DRAWS, Scope, fold
 from weaver.compiler.search import Search
 from weaver.compiler.source import UNBOUND
@@ -225,7 +225,9 @@ class Expressions(Scope, ABC):
     def name(self, node: ast.Name) -> str:
         """Text of a variable or a captured value."""
         if node.id in (self.me, self.world) or node.id in self.views or self.reference(node) is not None:
-            what = "the world" if node.id == self.world else "a message" if node.id in self.views else "an entity"
+            what = (
+                "the world" if node.id == self.world else "a message or link" if node.id in self.views else "an entity"
+            )
             self.fail(
                 node,
                 f"{node.id!r} is {what}, and is used as a value",
@@ -415,7 +417,7 @@ class Expressions(Scope, ABC):
         ref = self.reference(node)
         if ref is None:
             return None
-        code = self.read_other(ast.Attribute(node, "id"), Ref(ref.types, ref.row, ref.tag, ref.loop))
+        code = self.read_other(ast.Attribute(node, "id"), ref)
         return code if ref.loop else f"({code} if {ref.row} >= 0 else -1)"
 
     def conditional(self, node: ast.IfExp) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import types
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaver.compiler.constants import NotConstant, constant
@@ -71,9 +72,9 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
             ref = low.reference(argument)
             assert ref is not None
             tag = f"{name}_tag_" if ref.tag else None
-            refs[name] = Ref(ref.types, f"{name}_row_", tag, ref.loop)
+            refs[name] = replace(ref, row=f"{name}_row_", tag=tag)
             passed[name] = [ref.row, *([ref.tag] if ref.tag else [])]
-            key.append((name, ref.types, ref.loop))
+            key.append((name, ref.types, ref.loop, ref.prefix))
         else:
             values[name] = argument
     if me is None and low.me is not None and world is not None:
@@ -90,6 +91,8 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     for name in helper.writes:
         low.written.setdefault(name)
     low.reads.update(sub.reads)
+    low.tied.update(sub.tied)
+    low.ties.update(sub.ties)
     low.looked.update(sub.looked)
     low.cells.update(sub.cells)
     low.outlets.update(sub.outlets)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
-from weaver.compiler import messages
+from weaver.compiler import links, messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
@@ -129,7 +129,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         start = array(f"{t}_start_", Argument("start", type))
         places = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
         head = [f"id_ = {ids}[row_]", *(f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, places, strict=True))]
-    known = _known_arrays(model)
+    known = known_arrays(model)
     known.update(messages.arrays(model))
     for k, made in enumerate(low.outlets.values()):
         known.update(made.arrays(k))
@@ -263,14 +263,14 @@ def _strips(model: Model, lowered: Lowered, known: dict[str, Argument]) -> list[
         for name in low.context:
             argument = known.get(name.removeprefix(look)) if name.startswith(look) else None
             if argument is not None:
-                element = _element(model, argument)
+                element = element_type(model, argument)
                 columns[name.removeprefix(look)] = f"np.{'bool_' if element == 'boolean' else element}"
         if columns:
             strips.append(Strip(look, columns))
     return strips
 
 
-def _known_arrays(model: Model) -> dict[str, Argument]:
+def known_arrays(model: Model) -> dict[str, Argument]:
     """Every array that a kernel may take, by its generated name."""
     known = {}
     for k in range(len(model.kinds)):
@@ -283,6 +283,7 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
     known.update({name: Argument("static", 0, name) for name in model.statics})
+    known.update(links.arrays(model))
     return known
 
 
@@ -346,18 +347,19 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "inbox":
             types.append(f"{TYPES[messages.element(model, argument)]}[::1]")
             continue
-        element = _element(model, argument)
+        element = element_type(model, argument)
         types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
     return f"void({', '.join(types)})"
 
 
-def _element(model: Model, argument: Argument) -> str:
-    if argument.kind in ("column", "out"):
+def element_type(model: Model, argument: Argument) -> str:
+    """numba's name of the type of an array's elements."""
+    if argument.kind in ("column", "out", "tied") and argument.name != "@id":
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
     if argument.kind == "static":
         return TYPES[model.statics[argument.name].dtype.str]
-    return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
+    return {"start": "uint64", "dead": "uint8", "edges": "float64"}.get(argument.kind, "int64")
 
 
 # ---- initial entities -------------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ def send(low: Lowering, node: ast.Call) -> None:
     name = to.id if isinstance(to, ast.Name) else ""
     ref = low.reference(to)
     if ref is not None:
+        low.far |= bool(ref.prefix)
         receiver = low.read_other(ast.copy_location(ast.Attribute(to, "id", ast.Load()), to), ref)
     elif name and name == low.me:
         receiver = low.need("id_")

@@ -12,15 +12,18 @@ from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
 from weaver.field import Field
-from weaver.message import Event
+from weaver.message import Event, Link
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
+from weaver.topology import Topology, make_topology
 from weaver.vector import Vec2f, Vec3f
 
 if TYPE_CHECKING:
     from weaver.compiler.births import Become
 
 AXES = "xyz"
+TIE_ARRAYS = ("nodes", "start", "other", "link")
+"""Static arrays of each type of link, see `partitions.ties`."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -51,12 +54,14 @@ class Ref:
         row: text of its row; a loop's own row is unsigned and never None.
         tag: text of the type index, where there are several.
         loop: it is a loop's variable.
+        prefix: begins the names of the columns that the row counts in, where these are not the table's own.
     """
 
     types: tuple[int, ...]
     row: str
     tag: str | None = None
     loop: bool = False
+    prefix: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,10 +86,15 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
+        turned: (type, type that it becomes of) as far as known; what a link leads to depends on it.
+        topologies: links -> who is tied.
         statics: name in the generated text -> array that never changes, for whoever needs it.
+        observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
     """
 
     sim: Simulation
+    turned: frozenset[tuple[int, int]] = frozenset()
+    topologies: dict[type[Link], Topology] = field(default_factory=dict)
     kinds: list[type[Entity] | type[Layer]] = field(init=False)
     fields: list[dict[str, Field]] = field(init=False)
     looks: dict[str, Look] = field(default_factory=dict)
@@ -92,6 +102,7 @@ class Model:
     sources: dict[str, FunctionSource] = field(default_factory=dict)
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
+    observed: dict[str, tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
     becomes: list[Become] = field(default_factory=list)
     statics: dict[str, NDArray[Any]] = field(default_factory=dict)
 
@@ -153,20 +164,36 @@ class Model:
         self.looks[name] = wanted
         return name
 
-    def read(self, type: int, name: str, row: str, element: int | None = None) -> str:
+    def read(self, type: int, name: str, row: str, element: int | None = None, prefix: str = "") -> str:
         """Text of a stored field at a row, as a behavior reads it: bool, int64, float64, a vector, or a tuple.
 
         With `element`, only that one of an array.
         """
         f = self.fields[type][name]
         if element is not None:
-            return _widened(f, f"{column_name(self.name(type), f.columns[element])}[{row}]")
-        at = [f"{column_name(self.name(type), c)}[{row}]" for c in f.columns]
+            return widened(f, f"{prefix}{column_name(self.name(type), f.columns[element])}[{row}]")
+        at = [f"{prefix}{column_name(self.name(type), c)}[{row}]" for c in f.columns]
         if f.vector is not None:
             return f"{f.vector.__name__}({', '.join(at)})"
         if f.length:
-            return f"({', '.join(_widened(f, a) for a in at)},)"
-        return _widened(f, at[0])
+            return f"({', '.join(widened(f, a) for a in at)},)"
+        return widened(f, at[0])
+
+    def tied_types(self, link: type[Link], me_type: int) -> tuple[int, ...]:
+        """Types that the other end of a link can have: those at the start, and what these can become."""
+        types = set(self.topology(link).types) or {me_type}
+        while more := {b for a, b in self.turned if a in types} - types:
+            types |= more
+        return tuple(sorted(types))
+
+    def topology(self, link: type[Link]) -> Topology:
+        """Who is tied by a type of link; its arrays are static."""
+        if link not in self.topologies:
+            self.topologies[link] = make_topology(self.sim, link)
+        made, name = self.topologies[link], link.__name__
+        self.statics.update({f"{name}__{what}_": getattr(made, what) for what in TIE_ARRAYS})
+        self.statics.update({column_name(name, c): values for c, values in made.columns.items()})
+        return made
 
     def size(self, type: int, name: str) -> int:
         """Components of a field."""
@@ -188,7 +215,7 @@ _ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim",
 """What else a kernel has of a type."""
 
 
-def _widened(f: Field, code: str) -> str:
+def widened(f: Field, code: str) -> str:
     """Text of a stored number as a behavior reads it."""
     if f.dtype in ("<f8", "<i8", "|b1"):
         return code

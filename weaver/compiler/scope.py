@@ -11,6 +11,7 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 from weaver import arithmetic_numba, barrier, cells, random, settle, vector, vector_numba
@@ -22,6 +23,7 @@ from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.entity import Entity, fields_of
+from weaver.message import Link
 from weaver.parameter import Parameter
 from weaver.turns import entity_types
 from weaver.world import World
@@ -51,7 +53,7 @@ class Scope:
         out: generated lines.
         context: generated names that the function takes from its kernel, in order of first use.
         loaded: fields of `me` that are used; written: those that are stored.
-        reads: (type, field) read of others.
+        reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
         cells: (layer, word) of every word that reads cells of a layer.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
@@ -81,6 +83,8 @@ class Scope:
         self.loaded: dict[str, None] = {}
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
+        self.tied: dict[tuple[int, str], None] = {}
+        self.ties: dict[type[Link], None] = {}
         self.looked: dict[str, int] = {}
         self.cells: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
@@ -125,7 +129,7 @@ class Scope:
             ref = self.refs.get(node.id) or self.variables.get(node.id)
             types = self.narrowed.get(node.id)
             if ref is not None and types is not None:
-                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop)
+                return replace(ref, types=types, tag=ref.tag if len(types) > 1 else None)
             return ref
         return None
 
@@ -141,15 +145,15 @@ class Scope:
                 parts.append(read_built_in(self, t, node.attr, self.row(ref)))
                 continue
             if node.attr == "id":
-                parts.append(f"{self.ids(t)}[{self.row(ref)}]")
+                parts.append(f"{self.need(f'{ref.prefix}{self.model.name(t)}_ids_')}[{self.row(ref)}]")
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
             columns = self.model.fields[t][node.attr].columns
             for c in columns if element is None else columns[element : element + 1]:
-                self.column(t, c)
-            self.reads.setdefault((t, node.attr))
-            parts.append(self.model.read(t, node.attr, self.row(ref), element))
+                self.need(ref.prefix + column_name(self.model.name(t), c))
+            (self.tied if ref.prefix else self.reads).setdefault((t, node.attr))
+            parts.append(self.model.read(t, node.attr, self.row(ref), element, ref.prefix))
         code = parts[-1]
         for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
             code = f"({part} if {ref.tag} == {t} else {code})"

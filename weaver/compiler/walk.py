@@ -6,7 +6,8 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weaver.compiler import messages
+from weaver.compiler import links, messages
+from weaver.compiler.layers import walk_cells
 from weaver.compiler.search import leaves
 
 if TYPE_CHECKING:
@@ -17,7 +18,12 @@ Walk = Callable[["Expressions", ast.expr, ast.Call, Callable[[], None], "str | N
 """`walk(low, target, call, body, flag)` emits the loops around `body`, which emits what is done with one; once the name
 `flag`, if there is one, is True and a `break` has left the innermost loop, the others must end too."""
 
-WALKS: dict[str, Walk] = {"inbox": messages.walk}
+WALKS: dict[str, Walk] = {
+    "inbox": messages.walk,
+    "around": walk_cells,
+    "beside": walk_cells,
+    "links": links.walk,
+}
 
 
 def for_loop(low: Lowering, node: ast.For, walk: Walk) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from weaver.compiler.constants import constant
 from weaver.compiler.layers import gradient
 from weaver.compiler.model import MAYBE
+from weaver.compiler.observing import observed
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
 from weaver.obstacles import NAMES
@@ -184,5 +185,6 @@ VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {
     "wall": _wall,
     "clear": _clear,
     "gradient": gradient,
+    "observed": observed,
 }
 """Words that are values: each returns their text."""
