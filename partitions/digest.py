@@ -54,7 +54,7 @@ def digest_rows(
 
 def digest_table(type: int, table: Table) -> tuple[int, int]:
     """Hash the rows that a partition owns."""
-    return digest_rows(type, table.own_rows(), table.ids, table.columns.values())
+    return digest_rows(type, table.own_rows(), table.ids, [table.columns[c.name] for c in table.spec.columns])
 
 
 def add_digests(digests: Iterable[tuple[int, int]]) -> tuple[int, int]:

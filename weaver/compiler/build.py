@@ -29,7 +29,8 @@ from weaver.compiler.kernel import (
     write_kernel,
     write_scatter,
 )
-from weaver.compiler.model import TIE_ARRAYS, Model
+from weaver.compiler.meeting import lower_meeting, meeting_phase
+from weaver.compiler.model import SCRATCH, TIE_ARRAYS, Model
 from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
@@ -40,11 +41,11 @@ from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
-from weaver.turns import Behavior, Diffusion, Turn
+from weaver.turns import Behavior, Diffusion, Meeting, Turn
 
 SIDE = (
     "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
-    "settle.py",
+    "settle.py", "pairs.py",
 )  # fmt: skip
 """Modules of ours that generated ones compile in."""
 
@@ -92,7 +93,7 @@ def plan(sim: Simulation) -> Plan:
     largest = max(radii, default=0.0)
     reaches = []
     for (behavior, acts), radius in zip(behaviors, radii, strict=True):
-        if isinstance(behavior, Diffusion):
+        if not isinstance(behavior, Behavior):
             reaches.append((0.0, 0.0))
             continue
         radius = max([radius, *(model.resolution(t) for act in acts for t, _ in act.lowering.cells)])
@@ -113,7 +114,9 @@ def plan(sim: Simulation) -> Plan:
             continue
         looked: list[float] = []
         rim = 0.0
-        for (_, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+        for (turn, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+            if isinstance(turn, Meeting) and model.kinds[type] is turn.first and issubclass(turn.second, Layer):
+                looked.append(turn.second.__resolution__)  # each cell of the layer looks for those that stand on it
             for act in acts:
                 for name in act.lowering.looked:
                     look = model.looks[name]
@@ -152,6 +155,8 @@ def _lowered(sim: Simulation) -> tuple[Model, list[tuple[Any, list[Lowered]]]]:
 
 
 def _acts(model: Model, turn: Turn) -> list[Lowered]:
+    if isinstance(turn, Meeting):
+        return [*lower_meeting(model, turn)]
     if isinstance(turn, Behavior):
         return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
     return []
@@ -239,7 +244,11 @@ def write(sim: Simulation) -> Written:
             names.append(name)
             texts.append(lines)
             continue
-        phase, written = _phase(model, behavior, acts, reach, look_reach)
+        if isinstance(behavior, Meeting):
+            step = partial(_phase, model, behavior, reach=reach, look_reach=look_reach)
+            phase, written = meeting_phase(behavior, acts, step)
+        else:
+            phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
             ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
@@ -313,7 +322,7 @@ def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[...
 
 
 def _phase(
-    model: Model, behavior: Behavior, acts: list[Lowered], reach: float, look_reach: float
+    model: Model, behavior: Turn, acts: list[Lowered], reach: float, look_reach: float
 ) -> tuple[Phase, list[Made]]:
     reads: dict[int, dict[str, None]] = {}
     looks: dict[int, None] = {}
@@ -322,7 +331,7 @@ def _phase(
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
         for type, word in act.lowering.cells:
-            if word != "deposit":
+            if word not in ("deposit", "whole"):
                 looks.setdefault(type)
         for type in act.lowering.looked.values():
             looks.setdefault(type)
@@ -335,7 +344,7 @@ def _phase(
         buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
         kernel = write_kernel(model, act, buffered, reach, look_reach)
         kills = act.moves and "absorb" in model.sim.box.boundaries
-        kills = kills or act.lowering.removes or bool(act.lowering.becomes)
+        kills = kills or bool(act.lowering.removes or act.lowering.becomes)
         outlets = tuple(made.spec for made in act.lowering.outlets.values())
         ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
@@ -345,6 +354,9 @@ def _phase(
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
+    whole = {(t, c): None for a in acts for t, n in a.lowering.wholes for c in model.fields[t][n].columns}
+    copied = sorted({t for a in acts for t, word in a.lowering.cells if word == "whole"})
+    wholes = {t: tuple(c for u, c in whole if u == t) for t in copied}
     phase = Phase(
         behavior.name,
         behavior.every,
@@ -353,8 +365,9 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
-        any(a.lowering.far for a in acts),
+        any(a.lowering.far or a.lowering.wholes for a in acts),
         *_tied(model, acts),
+        wholes=wholes,
     )
     return phase, written
 
@@ -375,13 +388,17 @@ def _tied(model: Model, acts: list[Lowered]) -> tuple[tuple[str, ...], dict[int,
 
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
     result = []
+    phases = [step for phase in phases for step in (*phase.before, phase)]
     for t in range(len(model.kinds)):
         columns = tuple(Column(c, f.dtype) for f in model.fields[t].values() for c in f.columns)
         read = {c for p in phases for c in p.reads.get(t, ())}
-        ghost = tuple(c.name for c in columns if c.name in read)
+        touched = {x.name for p in phases for a in p.acts for x in a.arguments if x.type == t and x.kind == "column"}
+        scratch = tuple(Column(c, dtype) for c, dtype in SCRATCH.items() if c in touched)
+        ghost = tuple(c.name for c in (*columns, *scratch) if c.name in read)
         searched = any(t in p.looks for p in phases)
         mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
-        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal, model.is_layer(t)))
+        made = TypeSpec(model.name(t), columns, ghost, searched, mortal, raster=model.is_layer(t), scratch=scratch)
+        result.append(made)
     return tuple(result)
 
 
@@ -399,7 +416,8 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
         f"from weaver.cells import ({', '.join(CELLS)})",
-        "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.pairs import beats, pair_rank",
+        "from weaver.random import exponential, fold, integer, normal, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
@@ -415,6 +433,10 @@ def _head(made: Plan) -> list[str]:
         "",
         "def strict_kernel_(signature):",
         "    return njit(signature, cache=True, fastmath=False, error_model='numpy', nogil=True)",
+        "",
+        "",
+        "strict_ = dict(fastmath=False, error_model='numpy', nogil=True)  # of what both sides of a meeting compute",
+        "both_ = njit(**strict_)",
         "",
         "",
         "@helper_",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 AXES = "xyz"
 TIE_ARRAYS = ("nodes", "start", "other", "link")
 """Static arrays of each type of link, see `partitions.ties`."""
+SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
+"""Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
+WHOLE = 1 << 20
+"""Added to the index of a layer, it is the type of a cell of a worker's whole copy of that layer."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -55,6 +59,7 @@ class Ref:
         tag: text of the type index, where there are several.
         loop: it is a loop's variable.
         prefix: begins the names of the columns that the row counts in, where these are not the table's own.
+        place: text of its position, where that is not what its row holds.
     """
 
     types: tuple[int, ...]
@@ -62,6 +67,31 @@ class Ref:
     tag: str | None = None
     loop: bool = False
     prefix: str = ""
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Own:
+    """An entity that a function may write: `me`, and in a meeting the other one too.
+
+    Attributes:
+        type: its type's index.
+        prefix: of the names of its fields in the generated text.
+        id: generated name of its id.
+        loaded: fields that are used; written: those that are stored.
+        becomes: numbers of the calls of `become`.
+    """
+
+    type: int
+    prefix: str
+    id: str
+    loaded: dict[str, None]
+    written: dict[str, None]
+    becomes: dict[int, None] = field(default_factory=dict)
+
+    def names(self, fields: Iterable[str]) -> list[str]:
+        """Generated names of fields."""
+        return [f"{self.prefix}_{f}_" for f in fields]
 
 
 @dataclass(frozen=True)
@@ -135,8 +165,22 @@ class Model:
         return not self.is_layer(type) and self.fields[type]["position"].vector in (Vec2f, Vec3f)
 
     def is_layer(self, type: int) -> bool:
-        """Whether the type is a layer; none (-1) is not."""
-        return type >= 0 and issubclass(self.kinds[type], Layer)
+        """Whether the type is a layer, or a whole copy of one; none (-1) is not."""
+        return type >= WHOLE or (type >= 0 and issubclass(self.kinds[type], Layer))
+
+    def fields_of(self, type: int) -> dict[str, Field]:
+        """Fields of a type, or of a layer of which the type is a whole copy."""
+        return self.fields[type - WHOLE if type >= WHOLE else type]
+
+    def seen_at(self, type: int) -> int:
+        """Of which type the cells are that `at` gives of a layer: of its whole copy, if there is one."""
+        kind = self.kinds[type]
+        assert issubclass(kind, Layer)
+        return type + WHOLE if kind.__everywhere__ else type
+
+    def arrays_of(self, type: int) -> str:
+        """What the generated names of a layer's geometry begin with; `type` may be that of a whole copy."""
+        return self.name(type) if type < WHOLE else f"{self.name(type - WHOLE)}_whole"
 
     def resolution(self, type: int) -> float:
         """Side of a layer's cells, as declared."""

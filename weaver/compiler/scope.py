@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, cells, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, cells, pairs, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
-from weaver.compiler.layers import BUILT_IN, read_built_in
-from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.layers import BUILT_IN, read_built_in, read_whole
+from weaver.compiler.model import WHOLE, Model, Own, Ref, column_name
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -31,10 +31,18 @@ from weaver.world import World
 DRAWS = ("random", "uniform", "normal", "exponential", "integer", "choice", "unit2", "unit3")
 SEARCHES = ("near", "nearest", "count", "pick")
 """Words that look for entities around `me`."""
+ALONE = (
+    *SEARCHES, "at", "around", "beside", "gradient", "free", "free_sites", "neighbors", "jump_to_free", "moved",
+    "links", "inbox",
+)  # fmt: skip
+"""Words about the surroundings or letters of one entity, which a meeting does not have."""
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (barrier, builtins, arithmetic_numba, cells, random, settle, vector, vector_numba))
+    *(
+        dir(module)
+        for module in (barrier, builtins, arithmetic_numba, cells, pairs, random, settle, vector, vector_numba)
+    )
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -48,6 +56,8 @@ class Scope:
         me: (argument name, type index), or None.
         world: name of the world (or draw) argument, or None.
         refs: arguments that are other entities.
+        partner: (argument name, type index) of the other one in a meeting, which is written too.
+        meeting: it belongs to a meeting: it looks around nobody, and is compiled strictly, since both sides compute it.
 
     Attributes:
         out: generated lines.
@@ -55,10 +65,12 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
-        cells: (layer, word) of every word that reads cells of a layer.
-        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
+        cells: (layer, word) of every word about cells of a layer; wholes: (layer, field) read of whole copies.
+        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: prefixes
+            of the own entities whose life it can end.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
         views: loop variables that are neither values nor entities -> how their fields are read.
+        own: the entities that may be written, by the author's name.
         narrowed: types that a variable has here, by an `isinstance` that holds.
     """
 
@@ -69,6 +81,8 @@ class Scope:
         me: tuple[str, int] | None,
         world: str | None,
         refs: dict[str, Ref] | None = None,
+        partner: tuple[str, int] | None = None,
+        meeting: bool = False,
     ) -> None:
         self.model, self.source, self.world = model, source, world
         self.me: str | None = me[0] if me is not None else None
@@ -82,17 +96,25 @@ class Scope:
         self.context: dict[str, None] = {}
         self.loaded: dict[str, None] = {}
         self.written: dict[str, None] = {}
+        self.meeting = meeting
+        self.own: dict[str, Own] = {}
+        if me is not None:
+            self.own[me[0]] = Own(me[1], "me", "id_", self.loaded, self.written)
+        if partner is not None:
+            self.own[partner[0]] = Own(partner[1], "you", "partner_id_", {}, {})
         self.reads: dict[tuple[int, str], None] = {}
         self.tied: dict[tuple[int, str], None] = {}
         self.ties: dict[type[Link], None] = {}
         self.looked: dict[str, int] = {}
         self.cells: dict[tuple[int, str], None] = {}
+        self.wholes: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
+        self.removes: set[str] = set()
         self.inboxes: dict[int, str] = {}
         self.views: dict[str, Callable[[ast.Attribute], str]] = {}
         self.far = False
-        self.draws = self.moved_by_helper = self.returns = self.removes = False
+        self.draws = self.moved_by_helper = self.returns = False
         self.temporaries = 0
         self.line = 0
         self.breaks: list[str | None] = []
@@ -141,8 +163,14 @@ class Scope:
         """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
+            if node.attr == "position" and ref.place is not None:
+                parts.append(ref.place)
+                continue
             if self.model.is_layer(t) and node.attr in BUILT_IN:
                 parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
+            if t >= WHOLE:
+                parts.append(read_whole(self, t, node, self.row(ref), element))
                 continue
             if node.attr == "id":
                 parts.append(f"{self.need(f'{ref.prefix}{self.model.name(t)}_ids_')}[{self.row(ref)}]")
@@ -194,7 +222,7 @@ class Scope:
     def field_of(self, node: ast.Attribute) -> Any:
         """The Field that an attribute of `me` names."""
         self.own_field(node, write=False)
-        return self.model.fields[self.me_type][node.attr]
+        return self.model.fields[self.own[ast.unparse(node.value)].type][node.attr]
 
     def own_field(self, node: ast.Attribute, *, write: bool) -> str:
         """Text of a field of `me`."""
@@ -208,7 +236,14 @@ class Scope:
                 "The change would be lost, or would reach other places that hold the same vector.",
                 f"Write {whole} = wv.Vec{self.model.dim}({', '.join(parts)}).",
             )
-        if not isinstance(base, ast.Name) or base.id != self.me:
+        if not isinstance(base, ast.Name) or base.id not in self.own:
+            if isinstance(base, ast.Name) and self.reference(base) is not None and self.meeting:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} is written in `when` or `by`",
+                    "These compare those who might meet; every candidate is asked, and nothing has happened yet.",
+                    "Return a value, and write in the meeting itself.",
+                )
             if isinstance(base, ast.Name) and self.reference(base) is not None:
                 self.fail(
                     node,
@@ -231,12 +266,13 @@ class Scope:
             )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
-        if node.attr not in self.model.fields[self.me_type]:
-            self.unknown(node, self.me_type)
-        self.loaded.setdefault(node.attr)
+        own = self.own[base.id]
+        if node.attr not in self.model.fields[own.type]:
+            self.unknown(node, own.type)
+        own.loaded.setdefault(node.attr)
         if write:
-            self.written.setdefault(node.attr)
-        return f"me_{node.attr}_"
+            own.written.setdefault(node.attr)
+        return f"{own.prefix}_{node.attr}_"
 
     def captured(self, node: ast.expr, value: Any) -> str:
         """Text of a value from outside the function."""
@@ -260,7 +296,7 @@ class Scope:
                 node.id in self.flow.locals
                 or node.id in self.views
                 or node.id in self.renamed
-                or node.id in (self.me, self.world)
+                or node.id in (*self.own, self.world)
             ):
                 return UNBOUND
             return UNBOUND if node.id in self.refs else self.source.resolve(node.id)
@@ -283,6 +319,13 @@ class Scope:
         """The word of a call `world.word(...)`."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if isinstance(node.func.value, ast.Name) and node.func.value.id == self.world:
+                if self.meeting and node.func.attr in ALONE:
+                    self.fail(
+                        node,
+                        f"world.{node.func.attr} is called in a meeting",
+                        "Both owners run a meeting, and either one sees all of the two, but not what surrounds both.",
+                        "Call it in a behavior before, and keep what the meeting needs of it in a field.",
+                    )
                 return node.func.attr
         return None
 
