@@ -3,7 +3,7 @@
 Source: Epstein and Axtell, Growing Artificial Societies, MIT Press 1996, ch. II, rules G1 and M: 400 foragers on a
 torus of 50 x 50 sites see 1 to 6 sites far in four directions, go to the free site with the most sugar, the nearest of
 equals, eat all of it, and burn 1 to 4 a tick. The book finds that about 224 survive. Here all look at once: of those
-who go for one site one gets it, and the others stay. The hills are round terraces, close to the book's map.
+who go for one site one gets it, and the others choose once more. The hills are round terraces, close to the book's map.
 
 What one sees: foragers who climb the hills and sit on their terraces.
 """
@@ -43,9 +43,8 @@ def grow(land: Land, world: wv.World):
     land.sugar = min(land.sugar + growth, land.most)
 
 
-@sim.behavior(reach=SIGHT)
-def move(me: Forager, world: wv.World):
-    """Go to the best free site in sight (rule M)."""
+def seek(me: Forager, world: wv.World):
+    """Go for the best free site in sight (rule M)."""
     best, goal = world.at(Land, me.position).sugar, me.position
     first = world.integer(0, 4)
     for step in range(me.sight):
@@ -55,6 +54,19 @@ def move(me: Forager, world: wv.World):
             if sugar > best and world.free(place):
                 best, goal = sugar, place
     me.position = goal
+
+
+@sim.behavior(reach=SIGHT)
+def move(me: Forager, world: wv.World):
+    """All go at once."""
+    seek(me, world)
+
+
+@sim.behavior(reach=SIGHT)
+def move_again(me: Forager, world: wv.World):
+    """Those whose site another one got choose again."""
+    if not world.moved(me):
+        seek(me, world)
 
 
 @sim.meeting
