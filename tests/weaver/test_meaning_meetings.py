@@ -1,6 +1,7 @@
 """What a meeting means: who meets whom, what both see, what each keeps, and that no decomposition shows."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import weaver as wv
+from partitions.cluster import Cluster
+from partitions.local import Local
 from tests.weaver.players import Compiled, world_of
+from weaver.compiler import compile
 from weaver.random import key, rank, uniform
 
 
@@ -52,6 +56,16 @@ class Trader(wv.Entity):
 class Pup(wv.Entity):
     met: int = -1
     again: int = -1
+
+
+class Bite(wv.Message):
+    depth: float
+
+
+class Grass(wv.Layer, resolution=1.0):
+    food: float = 1.0
+    eater: int = -1
+    where: wv.Vec2
 
 
 def distance(a, b):
@@ -178,6 +192,43 @@ def test_draws_are_a_s_on_both_sides_and_births_count_once(play):
     assert sorted(pup["met"][1:].tolist()) == [5, 6, 7, 8, 9] and len(pup["id"]) == n + 1
 
 
+def test_a_cell_meets_one_of_those_who_stand_on_it(play):
+    sim = world_of((12, 12), "clamp")
+
+    def take(wolf, cell):
+        cell.food -= 0.25
+        return cell.position
+
+    @sim.meeting(when=lambda wolf, cell: cell.food > 0.5, by=lambda wolf, cell: -wolf.draw)
+    def graze(wolf: Wolf, grass: Grass, world: wv.World):
+        wolf.met, grass.eater = grass.id, wolf.id
+        wolf.saw, grass.where = grass.position, wolf.position
+        wolf.again = grass.index[0]
+        wolf.position = take(wolf, grass)
+
+    @sim.meeting
+    def land(sheep: Sheep, grass: Grass, world: wv.World):
+        sheep.met = grass.id
+        if grass.eater >= 0:
+            world.remove(sheep)
+
+    sim.layer(Grass, food=lambda cell: 0.5 if cell.id == 3 else 1.0)
+    sim.add(Wolf, position=[(2.125, 1.0), (2.875, 1.75), (3, 0.5), (12, 12), (2.5, 2)], draw=[1.0, 2, 0, 0, 0])
+    sim.add(Sheep, position=[(7.5, 7.5), (7.6, 7.6), (7.7, 7.7), (2.5, 1.5)])
+    player = play(sim)
+    wolf, sheep = player.of(Wolf), player.of(Sheep)
+    assert wolf["met"].tolist() == [-1, 14, -1, 143, 26] and wolf["again"].tolist() == [-1, 2, -1, 11, 2]
+    assert wolf["position"].tolist() == [[2.125, 1], [2.5, 1.5], [3, 0.5], [11.5, 11.5], [2.5, 2.5]]
+    assert wolf["saw"][[1, 3, 4]].tolist() == [[2.5, 1.5], [11.5, 11.5], [2.5, 2.5]]
+    grass = {name: player.run.layer(Grass, name) for name in ("food", "eater", "where")}
+    assert {k: grass["eater"].flat[k] for k in np.flatnonzero(grass["eater"] >= 0)} == {14: 1, 26: 4, 143: 3}
+    assert grass["food"].sum() == 144 - 0.5 - 3 * 0.25
+    assert grass["where"].reshape(144, 2)[14].tolist() == [2.875, 1.75]
+    ranks = [int(rank(key(7, "Sheep|Grass", "land"), 0, k, 7 * 12 + 7)) for k in (5, 6, 7)]
+    assert sheep["id"].tolist() == [5, 6, 7]  # the fourth is gone
+    assert sheep["met"].tolist() == [91 if k == np.argmin(ranks) else -1 for k in range(3)]
+
+
 # ---- against a choice by brute force -----------------------------------------------------------------------------
 
 
@@ -282,13 +333,18 @@ def test_each_of_equal_candidates_is_chosen_equally_often():
 # ---- the same bits -------------------------------------------------------------------------------------------------
 
 
-def hunt(boundary="periodic"):
-    """All at once: moves, draws, births, deaths, several rounds, both kinds of meeting."""
-    sim = wv.Simulation(wv.Box(24, 24, boundary=boundary), seed=5)
+def hunt():
+    """All at once: moves, draws, births, deaths, several rounds, meetings of all kinds."""
+    sim = wv.Simulation(wv.Box(24, 24, boundary=("periodic", "absorb")), seed=5)
 
     @sim.behavior
     def walk(me: Wolf | Sheep | Trader, world: wv.World):
         me.position += world.unit2() * 0.7
+
+    @sim.behavior
+    def heal(me: Sheep, world: wv.World):
+        for bite in world.inbox(me, Bite):
+            me.draw -= 0.1 * bite.depth
 
     @sim.meeting(radius=2.0, rounds=2, by=distance, when=lambda wolf, sheep: wolf.draw < 2.0 and not sheep.tough)
     def eat(wolf: Wolf, sheep: Sheep, world: wv.World):
@@ -297,6 +353,8 @@ def hunt(boundary="periodic"):
         sheep.draw = wolf.draw / 3.0 + 0.1 * distance(wolf, sheep)
         wolf.position = sheep.position
         sheep.position += wv.Vec2(0.4, -0.3)
+        world.deposit(Grass, wolf.position, food=wolf.draw / 7.0)
+        world.send(sheep, Bite(depth=wolf.draw))
         if wolf.draw > 1.5:
             world.remove(sheep)
             world.spawn(Trader, money=wolf.draw)
@@ -308,20 +366,70 @@ def hunt(boundary="periodic"):
         a.money = share
         a.met, b.met = b.id, a.id
 
+    @sim.meeting(by=lambda sheep, grass: sheep.draw)
+    def graze(sheep: Sheep, grass: Grass, world: wv.World):
+        bite = grass.food * world.random()
+        sheep.draw += bite
+        grass.food -= bite
+        grass.eater = sheep.id
+        if bite > 0.9:
+            world.spawn(Sheep, grass.position)
+
     sim.scatter(Wolf, 150)
     sim.scatter(Sheep, 200)
     sim.scatter(Trader, 100, money=lambda rng: rng.uniform(0, 9))
     return sim
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "absorb"])
-def test_partitions_and_threads_do_not_show(boundary):
+def test_partitions_and_threads_do_not_show():
     digests = set()
     for partitions, threads in ((1, 1), (2, 2), (3, 1), (4, 1), (6, 1), (9, 2)):
-        with hunt(boundary).start(partitions=partitions, threads=threads) as run:
+        with hunt().start(partitions=partitions, threads=threads) as run:
             run.step(8)
             digests.add(run.digest())
     assert len(digests) == 1
+
+
+def test_workers_do_not_show(ray_cluster):
+    program = compile(hunt())
+    with Local(program) as alone, Cluster(program, 2, partitions=5) as together:
+        for tick in range(1, 6):
+            assert alone.advance(tick) == together.advance(tick) == tick
+            assert (alone.digest(), alone.deaths()) == (together.digest(), together.deaths())
+
+
+class Bat(wv.Entity):
+    position: wv.Vec3f
+    met: int = -1
+    gap: float
+
+
+class Moth(wv.Entity):
+    met: int = -1
+    gap: float
+
+
+def test_both_sides_agree_in_space_and_in_either_precision(play):
+    sim = wv.Simulation(wv.Box(9, 9, 9, boundary="periodic", origin=(-4.5, -4.5, -4.5)), seed=2)
+
+    def wide(bat, moth):
+        gap = moth.position - bat.position
+        return math.exp(-0.3 * gap.length()) * gap.x + gap.y * gap.z / 3.0
+
+    @sim.meeting(radius=2.0, by=wide, rounds=2)
+    def catch(bat: Bat, moth: Moth, world: wv.World):
+        bat.met, moth.met = moth.id, bat.id
+        bat.gap = wide(bat, moth)
+        moth.gap = bat.gap
+
+    sim.scatter(Bat, 300)
+    sim.scatter(Moth, 300)
+    player = play(sim)
+    bat, moth = player.of(Bat), player.of(Moth)
+    both = {k: (m, g) for kind in (bat, moth) for k, m, g in zip(kind["id"], kind["met"], kind["gap"], strict=True)}
+    met = {k: v for k, v in both.items() if v[0] >= 0}
+    assert len(met) > 400
+    assert all(met[other] == (k, gap) for k, (other, gap) in met.items())
 
 
 # ---- errors --------------------------------------------------------------------------------------------------------

@@ -111,13 +111,11 @@ class Pairing:
                 "It is asked of each two who might meet.",
                 f"Write {what}=lambda {a}, {b}: ….",
             )
-        places = [f"{side}_place_" for side, type in zip("ab", self.types, strict=True) if not self._is_cell(type)]
         refs = {
-            name: Ref(
-                (type,), f"{side}_row_", loop=True, place=f"{side}_place_" if f"{side}_place_" in places else None
-            )
+            name: Ref((type,), f"{side}_row_", loop=True, place=None if self._is_cell(type) else f"{side}_place_")
             for name, type, side in zip(names, self.types, "ab", strict=True)
         }
+        places = [ref.place for ref in refs.values() if ref.place is not None]
         low = Lowering(self.model, source, None, None, refs, meeting=True)
         low.function_return = marked_return
         self.model.active.append(function)
@@ -255,7 +253,8 @@ class Pairing:
             low.becomes += own.becomes
         if any(own.prefix in body.removes for own in acts):
             low.removes.add("me")
-        low.draws = body.draws
+        low.draws, low.far = body.draws, body.far
+        low.cells.update(body.cells)
         becomes = [b for b in model.becomes if b.number in body.becomes]
         invented = {v: model.fields[b.type][f] for b in becomes for f, v in b.given.items()}
         left = {b.outlet.name for b in becomes if b.number in low.becomes}

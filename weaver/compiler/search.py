@@ -30,13 +30,6 @@ class Search:
         assert isinstance(call, ast.Call)
         self.low, self.call = lowering, call
         self.word = lowering.world_word(call)
-        if lowering.meeting:
-            lowering.fail(
-                call,
-                f"world.{self.word} is called in a meeting",
-                "Both owners run a meeting, and the one does not see what is near the other's entity.",
-                "Look around in a behavior before, and keep what you need of it in a field.",
-            )
         arguments = self._bind()
         if lowering.moved_by_helper:
             lowering.fail(
