@@ -196,15 +196,15 @@ class Interpreter:
     # ---- Time ----
 
     def step(self, n: int = 1) -> int:
-        """Run n ticks, or until a condition of `until` holds; returns the ticks done.
+        """Run n ticks, or until a condition of `until` holds; returns the ticks done since the start.
 
         Raises:
             RunError: an entity broke a rule; names tick, behavior, type and id.
             BehaviorError: a behavior does what behaviors may not do.
         """
-        for done in range(n):
+        for _ in range(n):
             if self.ended:
-                return done
+                break
             random.check_tick(self.tick)
             for between in self.sim.betweens:
                 if self.tick % between.every == 0:
@@ -215,7 +215,7 @@ class Interpreter:
             self.tick += 1
             self._sampled()
             self.ended = any(self._holds(condition) for condition in self.sim.conditions)
-        return n
+        return self.tick
 
     def _sampled(self) -> None:
         for observation in self.sim.observations:

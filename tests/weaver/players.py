@@ -14,6 +14,13 @@ class Interpreted:
         self.step, self.set, self.digest = self.run.step, self.run.set, self.run.digest
         self.stats, self.events, self.layer = self.run.stats, self.run.events, self.run.layer
 
+    def observations(self):
+        """Observation -> (tick, value) of each sample; vectors are lists."""
+        return {
+            name: [(tick, value if isinstance(value, (int, float)) else list(value)) for tick, value in samples]
+            for name, samples in self.run.observations().items()
+        }
+
     def of(self, kind):
         """Field name -> values by ascending id; vectors are rows."""
         fields = {}
@@ -43,6 +50,12 @@ class Compiled:
     def events(self, kind):
         """Events since the last call, in order."""
         return self.run.events(kind).to_pylist()
+
+    def observations(self):
+        """Observation -> (tick, value) of each sample; vectors are lists."""
+        table = self.run.observations().to_pydict()
+        ticks, _ = table.pop("tick"), table.pop("time")
+        return {n: [(t, v) for t, v in zip(ticks, c, strict=True) if v is not None] for n, c in table.items()}
 
     def of(self, kind):
         """Field name -> values by ascending id; vectors are rows."""
