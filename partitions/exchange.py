@@ -84,6 +84,7 @@ class Exchange:
 
     Attributes:
         peers: the workers that it talks to in every exchange, whatever there is to say: the other side waits for it.
+        rank: number of the worker.
         stale: per type, the columns whose ghosts hold old values.
         deaths: per type, entities that died here.
         relocations: per type, how often it was relocated; the same on every worker.
@@ -111,6 +112,7 @@ class Exchange:
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)
         ]
         self._program, self._layout, self._worker_of = program, layout, worker_of
+        self.rank = rank
         self._parts, self._rank, self._crew, self._transport = parts, rank, crew, transport
         self._epoch = self._number = 0
         self._stopped: set[int] = set()

@@ -83,6 +83,8 @@ class Argument(NamedTuple):
     kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
+    "whole" (column of this worker's whole copy of a layer, in the order of the ids), "whole_geometry" (int64[16]: of
+    such a copy, three worlds wide along a periodic axis, so that places beyond a seam have rows of their own),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
     "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
     "static" (one of `Program.statics`, by name), "tie" (int64; "NAME@first": where each row's entries begin;
@@ -180,10 +182,11 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
-        fills: (type, scratch column, value) that all rows get before it, ghosts too.
-        before: what is done first under the same number, each with a refresh of its own: a meeting's choices.
         ties: kinds of ties that it reads along, see `partitions.ties`.
         tied: type index that the other end may have -> columns that are read of it.
+        fills: (type, scratch column, value) that all rows get before it, ghosts too.
+        before: what is done first under the same number, each with a refresh of its own: a meeting's choices.
+        wholes: type index of a layer -> columns that are read of whole copies.
         far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
@@ -199,6 +202,7 @@ class Phase:
     tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     fills: tuple[tuple[int, str, int], ...] = ()
     before: tuple[Phase, ...] = ()
+    wholes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 Kernels = Mapping[str, Callable[..., None]]

@@ -18,6 +18,7 @@ from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
 from partitions.ties import Ties
+from partitions.whole import Wholes
 
 Second = tuple[Partition, int, dict[str, Array]]
 """A partition, a type, and the second buffers that its acts wrote."""
@@ -48,6 +49,7 @@ class Tick:
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
         self.deposits = Deposits(program, parts, exchange)
+        self.wholes = Wholes(program, parts, exchange)
         self._rooms: dict[tuple[str, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
@@ -81,6 +83,7 @@ class Tick:
             self._exchange.refresh(wanted)
         if phase.ties:
             self._ties.gather(index)
+        self.wholes.refresh(phase.wholes)
         waiting, records = self._act(phase, index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
@@ -88,6 +91,7 @@ class Tick:
                 table.give(table.columns[name])
                 table.columns[name] = column
         for act in phase.acts:
+            self.wholes.outdate(act.type, act.writes)
             if types[act.type].searched:
                 stale[act.type].update(set(act.writes) & set(types[act.type].ghost_columns))
         sent = sorted({outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind == "send"})
@@ -99,6 +103,8 @@ class Tick:
         gifts = _gifts(phase, records)
         if gifts:
             self.deposits.add(gifts)
+            for gift in gifts:
+                self.wholes.outdate(gift.outlet.target, [c.name for c in gift.outlet.columns])
         if sent:  # before anybody moves: the receiver is where the sender saw it
             self.mail.deliver(sent)
         moved = {act.type for act in phase.acts if act.moves or act.kills}
@@ -203,6 +209,10 @@ class Tick:
             return self._program.statics[argument.name]
         if argument.kind in ("tie", "tied"):
             return self._ties.array(index, part.number, act.type, argument)
+        if argument.kind == "whole":
+            return self.wholes.columns[argument.type][argument.name]
+        if argument.kind == "whole_geometry":
+            return self.wholes.geometry[argument.type]
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

@@ -14,7 +14,7 @@ a type concerned, which all workers make together, so all know when.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,17 +53,38 @@ class Places(NamedTuple):
 
 
 class _Plan:
-    """What a phase remembers until entities move."""
+    """What a phase remembers until entities move.
+
+    Attributes:
+        epoch: relocations of the types concerned.
+        entries: of each table and kind of ties.
+        wanted: ascending ids of all other ends.
+        which: entry -> its other end among the wanted.
+        here: where the wanted are, if here.
+        local: the same of those that are here alone.
+        missing: which of the wanted are asked for.
+        asked: worker -> which of those that it asks for are here, and where.
+        arrays: (partition, or -1 for all; type; name) -> what kernels take.
+        places: (worker, or -1 for here; type) -> where the values that come from there belong in the arrays.
+    """
 
     def __init__(self) -> None:
+        none = np.empty(0, np.int64)
         self.epoch: tuple[int, ...] = ()
         self.entries: dict[Key, Entries] = {}
-        self.wanted: Ints = np.empty(0, np.int64)
-        self.which: dict[Key, Ints] = {}  # entry -> its other end in `wanted`
-        self.here = Places(*(np.empty(0, np.int64) for _ in range(3)))
-        self.missing: Ints = np.empty(0, np.int64)  # of `wanted`, those that are asked for
-        self.asked: dict[int, tuple[Ints, Places]] = {}  # by each worker: of its request those that are here, and where
-        self.arrays: dict[tuple[int, int, str], Array] = {}  # by partition (-1: of all), type and name
+        self.wanted, self.missing = none, none
+        self.which: dict[Key, Ints] = {}
+        self.here = self.local = Places(none, none, none)
+        self.asked: dict[int, tuple[Ints, Places]] = {}
+        self.arrays: dict[tuple[int, int, str], Array] = {}
+        self.places: dict[tuple[int, int], Ints] = {}
+
+    def spread(self, phase: Phase, source: int, values: Sequence[Array]) -> None:
+        """Put the values that came from a worker, by type and column, where they belong."""
+        following = iter(values)
+        for t in sorted(phase.tied):
+            for name in phase.tied[t]:
+                self.arrays[-1, t, name][self.places[source, t]] = next(following)
 
 
 class Ties:
@@ -81,11 +102,13 @@ class Ties:
         plan = self._plans.setdefault(index, _Plan())
         concerned = {*phase.tied, *(act.type for act in phase.acts)}
         epoch = tuple(self._exchange.relocations[t] for t in sorted(concerned))
-        if epoch != plan.epoch:
+        fresh = epoch != plan.epoch
+        if fresh:
             plan.epoch = epoch
             self._list(phase, plan)
             self._find(phase, plan)
-        self._fill(phase, plan)
+        if fresh or any(phase.tied.values()):
+            self._fill(phase, plan, fresh)
 
     def array(self, index: int, number: int, acting: int, argument: Argument) -> Array:
         """An argument of kind "tie" or "tied" of a kernel of phase `index`, in partition `number`, of type `acting`."""
@@ -147,16 +170,34 @@ class Ties:
                 places.type[found], places.part[found], places.row[found] = t, k, rows[found]
         return places
 
-    def _fill(self, phase: Phase, plan: _Plan) -> None:
-        """Gather the values: those that are here, and what the others answer."""
+    def _fill(self, phase: Phase, plan: _Plan, fresh: bool) -> None:
+        """Bring in the values: those that are here, and what the others answer, who at first say what they have."""
         answers: dict[int, Batch] = {}
         for w, (here, places) in plan.asked.items():
-            answers[w] = [here, places.type, *self._values(phase, places)]
-        kinds = plan.here.type.copy()
-        received = {w: list(map(np.array, batch)) for w, batch in self._exchange.swap(answers).items()}
-        for here, types, *_ in received.values():
-            kinds[plan.missing[here]] = types
-        slots = np.full(len(kinds), -1, np.int64)
+            answers[w] = [*([here, places.type] if fresh else []), *self._values(phase, places)]
+        received = self._exchange.swap(answers)
+        if fresh:
+            held = {w: (plan.missing[batch[0]], np.array(batch[1])) for w, batch in received.items()}
+            received = {w: batch[2:] for w, batch in received.items()}
+            self._arrange(phase, plan, held)
+        plan.spread(phase, -1, self._values(phase, plan.local))
+        for w, values in received.items():
+            plan.spread(phase, w, values)
+
+    def _arrange(self, phase: Phase, plan: _Plan, held: dict[int, tuple[Ints, Ints]]) -> None:
+        """Number what was found by type, and tell each entry the number of its other end.
+
+        Args:
+            phase: the phase.
+            plan: to be filled.
+            held: worker -> which of the wanted it has, and their types.
+        """
+        known = np.flatnonzero(plan.here.type >= 0)
+        plan.local = Places(*(part[known] for part in plan.here))
+        held = {-1: (known, plan.local.type), **held}
+        kinds, slots = np.full((2, len(plan.wanted)), -1, np.int64)
+        for which, types in held.values():
+            kinds[which] = types
         plan.arrays = {}
         for t in phase.tied:
             mine = kinds == t
@@ -164,14 +205,9 @@ class Ties:
             plan.arrays[-1, t, "@id"] = plan.wanted[mine]
             for name in phase.tied[t]:
                 plan.arrays[-1, t, name] = np.empty(int(mine.sum()), self._parts[0].tables[t].columns[name].dtype)
-        known = np.flatnonzero(plan.here.type >= 0)
-        local = Places(*(part[known] for part in plan.here))
-        self._spread(phase, plan, slots, known, local.type, iter(self._values(phase, local)))
-        for here, types, *values in received.values():
-            self._spread(phase, plan, slots, plan.missing[here], types, iter(values))
-        for key, entries in plan.entries.items():
-            number, type, name = key
-            which = plan.which[key]
+        plan.places = {(w, t): slots[which[types == t]] for w, (which, types) in held.items() for t in phase.tied}
+        for (number, type, name), entries in plan.entries.items():
+            which = plan.which[number, type, name]
             for what, array in (
                 ("first", entries.first), ("link", entries.link), ("slot", slots[which]), ("kind", kinds[which])
             ):  # fmt: skip
@@ -190,11 +226,3 @@ class Ties:
                     out[here] = part.tables[t].columns[name][rows[here]]
                 batch.append(out)
         return batch
-
-    @staticmethod
-    def _spread(phase: Phase, plan: _Plan, slots: Ints, which: Ints, types: Ints, values: Iterator[Array]) -> None:
-        """Put values into the arrays: `which` of the wanted they belong to, and their types."""
-        for t in sorted(phase.tied):
-            at = slots[which[types == t]]
-            for name in phase.tied[t]:
-                plan.arrays[-1, t, name][at] = next(values)

@@ -141,8 +141,7 @@ class Commands:
                     f"Two entities could come to have one id.\n"
                     f"Choose smaller ids where ids are given."
                 )
-            self._letters = 0
-        self._next = max(self._next, end)
+            self._next = max(self._next, end)
         self._runtime.command(command)
 
     def _refuse_living(self, kind: type[Entity], ids: NDArray[np.int64]) -> None:

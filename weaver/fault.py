@@ -14,7 +14,8 @@ _AXES = "xyz"
 def describe_fault(program: Program, fault: TickFault) -> RunError:
     """The error for a fault of a program's run; names the tick, type, id, behavior and the values."""
     phases = program.phases
-    behavior = phases[fault.phase].name if 0 <= fault.phase < len(phases) else "scatter"
+    names = ["scatter", *(phase.name for phase in phases), *(one.name for one in program.observations)]
+    behavior = names[fault.phase + 1]
     return fault_error(behavior, program.types[fault.type].name, fault)
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import weaver as wv
+from tests.weaver.players import Compiled, Interpreted
 from weaver.errors import BehaviorError, ModelError
 
 N = 60
@@ -220,3 +221,13 @@ def test_what_cannot_be_done_with_links_is_said(tmp_path, line, message):
     _, sim = load_app(str(path))
     with pytest.raises(BehaviorError, match=message):
         write(sim)
+
+
+def test_interpreted_and_compiled_runs_agree():
+    sim, *_ = society()
+    played, run = Interpreted(sim), Compiled(sim)
+    for _ in range(6):
+        played.step(1)
+        run.step(1)
+        assert played.digest() == run.digest()
+    run.close()

@@ -331,7 +331,7 @@ def _phase(
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
         for type, word in act.lowering.cells:
-            if word != "deposit":
+            if word not in ("deposit", "whole"):
                 looks.setdefault(type)
         for type in act.lowering.looked.values():
             looks.setdefault(type)
@@ -354,6 +354,9 @@ def _phase(
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
+    whole = {(t, c): None for a in acts for t, n in a.lowering.wholes for c in model.fields[t][n].columns}
+    copied = sorted({t for a in acts for t, word in a.lowering.cells if word == "whole"})
+    wholes = {t: tuple(c for u, c in whole if u == t) for t in copied}
     phase = Phase(
         behavior.name,
         behavior.every,
@@ -362,8 +365,9 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
-        any(a.lowering.far for a in acts),
+        any(a.lowering.far or a.lowering.wholes for a in acts),
         *_tied(model, acts),
+        wholes=wholes,
     )
     return phase, written
 

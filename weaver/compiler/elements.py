@@ -28,7 +28,7 @@ def array_field(low: Expressions, node: ast.expr) -> Field | None:
     if ref is None and node.value.id not in low.own:
         return None
     types = (low.own[node.value.id].type,) if ref is None else ref.types
-    found = [low.model.fields[t].get(node.attr) for t in types]
+    found = [low.model.fields_of(t).get(node.attr) for t in types]
     lengths = {f.length for f in found if f is not None}
     if len(lengths) > 1:
         low.fail(

@@ -286,7 +286,7 @@ class Expressions(Scope, ABC):
                 f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
             )
         if node.attr not in ("x", "y", "z") and not (
-            node.attr in Wall._fields and self.model.sim.obstacles is not None
+            node.attr in Wall._fields and (word == "wall" or self.model.sim.obstacles is not None)
         ):
             self.fail(
                 node,
@@ -347,7 +347,7 @@ class Expressions(Scope, ABC):
             ref = self.reference(node.value)
             own = self.own.get(node.value.id)
             kinds = ref.types if ref is not None else (own.type,) if own is not None else ()
-            fields = [self.model.fields[k].get(node.attr) for k in kinds]
+            fields = [self.model.fields_of(k).get(node.attr) for k in kinds]
             if fields:
                 return all(f is not None and f.kind in ("int", "bool") for f in fields)
         value = self.outside(node)

@@ -101,6 +101,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     low.ties.update(sub.ties)
     low.looked.update(sub.looked)
     low.cells.update(sub.cells)
+    low.wholes.update(sub.wholes)
     low.outlets.update(sub.outlets)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
     low.removes |= sub.removes

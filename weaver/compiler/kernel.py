@@ -153,13 +153,14 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
             prologue.append(f"reach_ = {constant(look_reach)}")
         elif name == "limit_":
             prologue.append(f"limit_ = {constant(reach)}")
-    geometries = [(k, model.name(k)) for k in range(len(model.kinds))]
-    for k, name in geometries:
+    geometries = [(k, model.name(k), "geometry") for k in range(len(model.kinds))]
+    geometries += [(k, f"{name}_whole", "whole_geometry") for k, name, _ in geometries if model.is_layer(k)]
+    for k, name, shape in geometries:
         for what, index, cast in (("e", 1, "np.uintp"), ("rim_", 4, "np.int64"), ("first_", 10, "np.int64")):
             for j, a in enumerate("xyz"):
                 word = f"{name}_{what}{a}_"
-                if word in low.context or (k == type and what == "e"):
-                    array(f"{name}_geometry_", Argument("geometry", k))
+                if word in low.context or (name == t and what == "e"):
+                    array(f"{name}_geometry_", Argument(shape, k))
                     prologue.append(f"{word} = {cast}({name}_geometry_[{index + j}])")
     body = [f"{', '.join(f'me_{f}_' for f in low.written)}, = " if low.written else ""]
     call = f"{lowered.name}_({', '.join([*low.context, *(f'me_{f}_' for f in low.loaded)])})"
@@ -288,6 +289,10 @@ def known_arrays(model: Model) -> dict[str, Argument]:
             for c in f.columns:
                 known[column_name(t, c)] = Argument("column", k, c)
         known.update({column_name(t, c): Argument("column", k, c) for c in SCRATCH})
+        if model.is_layer(k):
+            known[f"{t}_whole_geometry_"] = Argument("whole_geometry", k)
+            columns = [c for f in model.fields[k].values() for c in f.columns]
+            known.update({column_name(t, c) + "whole_": Argument("whole", k, c) for c in columns})
         for kind in ("geometry",) if model.is_layer(k) else ("ids", "start", "geometry"):
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
@@ -366,7 +371,7 @@ def element_type(model: Model, argument: Argument) -> str:
     """numba's name of the type of an array's elements."""
     if argument.name in SCRATCH:
         return TYPES[SCRATCH[argument.name]]
-    if argument.kind in ("column", "out", "tied") and argument.name != "@id":
+    if argument.kind in ("column", "out", "tied", "whole") and argument.name != "@id":
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
     if argument.kind == "static":

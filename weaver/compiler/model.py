@@ -22,10 +22,12 @@ if TYPE_CHECKING:
     from weaver.compiler.births import Become
 
 AXES = "xyz"
-SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
-"""Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
 TIE_ARRAYS = ("nodes", "start", "other", "link")
 """Static arrays of each type of link, see `partitions.ties`."""
+SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
+"""Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
+WHOLE = 1 << 20
+"""Added to the index of a layer, it is the type of a cell of a worker's whole copy of that layer."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -163,8 +165,22 @@ class Model:
         return not self.is_layer(type) and self.fields[type]["position"].vector in (Vec2f, Vec3f)
 
     def is_layer(self, type: int) -> bool:
-        """Whether the type is a layer; none (-1) is not."""
-        return type >= 0 and issubclass(self.kinds[type], Layer)
+        """Whether the type is a layer, or a whole copy of one; none (-1) is not."""
+        return type >= WHOLE or (type >= 0 and issubclass(self.kinds[type], Layer))
+
+    def fields_of(self, type: int) -> dict[str, Field]:
+        """Fields of a type, or of a layer of which the type is a whole copy."""
+        return self.fields[type - WHOLE if type >= WHOLE else type]
+
+    def seen_at(self, type: int) -> int:
+        """Of which type the cells are that `at` gives of a layer: of its whole copy, if there is one."""
+        kind = self.kinds[type]
+        assert issubclass(kind, Layer)
+        return type + WHOLE if kind.__everywhere__ else type
+
+    def arrays_of(self, type: int) -> str:
+        """What the generated names of a layer's geometry begin with; `type` may be that of a whole copy."""
+        return self.name(type) if type < WHOLE else f"{self.name(type - WHOLE)}_whole"
 
     def resolution(self, type: int) -> float:
         """Side of a layer's cells, as declared."""

@@ -51,7 +51,7 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         if lowering.world_word(value) in MAYBE:
             return set(_searched(lowering, value))
         if lowering.world_word(value) == "at":
-            return set(_searched(lowering, value, 0))
+            return {(prefix, lowering.model.seen_at(kind)) for prefix, kind in _searched(lowering, value, 0)}
         if isinstance(value, ast.Name) and value.id == lowering.me and lowering.model.is_layer(lowering.me_type):
             return {("", lowering.me_type)} if cell else None
         if isinstance(value, ast.Name):
@@ -72,9 +72,9 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         for name, call in around:
             assert isinstance(call, ast.Call)
             for centre in [*call.args, *(k.value for k in call.keywords)][:1]:
-                kinds = types(centre, cell=True) or set()
-                changed |= not kinds <= loops.setdefault(name, set())
-                loops[name] |= kinds
+                cells = types(centre, cell=True) or set()
+                changed |= not cells <= loops.setdefault(name, set())
+                loops[name] |= cells
         for name, value, _ in assigned:
             kinds = types(value)
             if (kinds is not None and not kinds <= found.get(name, set())) or (kinds == set() and name not in found):

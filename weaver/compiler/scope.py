@@ -17,8 +17,8 @@ from typing import Any, NoReturn
 from weaver import arithmetic_numba, barrier, cells, pairs, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
-from weaver.compiler.layers import BUILT_IN, read_built_in
-from weaver.compiler.model import Model, Own, Ref, column_name
+from weaver.compiler.layers import BUILT_IN, read_built_in, read_whole
+from weaver.compiler.model import WHOLE, Model, Own, Ref, column_name
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -65,7 +65,7 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
-        cells: (layer, word) of every word that reads cells of a layer.
+        cells: (layer, word) of every word about cells of a layer; wholes: (layer, field) read of whole copies.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: prefixes
             of the own entities whose life it can end.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
@@ -107,6 +107,7 @@ class Scope:
         self.ties: dict[type[Link], None] = {}
         self.looked: dict[str, int] = {}
         self.cells: dict[tuple[int, str], None] = {}
+        self.wholes: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.becomes: list[int] = []
         self.removes: set[str] = set()
@@ -167,6 +168,9 @@ class Scope:
                 continue
             if self.model.is_layer(t) and node.attr in BUILT_IN:
                 parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
+            if t >= WHOLE:
+                parts.append(read_whole(self, t, node, self.row(ref), element))
                 continue
             if node.attr == "id":
                 parts.append(f"{self.need(f'{ref.prefix}{self.model.name(t)}_ids_')}[{self.row(ref)}]")
