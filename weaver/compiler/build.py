@@ -93,7 +93,7 @@ def plan(sim: Simulation) -> Plan:
     largest = max(radii, default=0.0)
     reaches = []
     for (behavior, acts), radius in zip(behaviors, radii, strict=True):
-        if not isinstance(behavior, Behavior):
+        if isinstance(behavior, Diffusion):
             reaches.append((0.0, 0.0))
             continue
         radius = max([radius, *(model.resolution(t) for act in acts for t, _ in act.lowering.cells)])
