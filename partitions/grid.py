@@ -141,12 +141,15 @@ class Search:
         radii: every radius at which some behavior looks for the type.
         rim: the largest distance from an entity to one it may see (radius, plus the reach of `at=`).
         count: initial entities of the type: caps the number of cells.
-        single: positions are float32.
+        shape: cells per axis of a raster, whose cells are given; empty for a type whose cells can be chosen.
+        border: cells that are seen beyond the rim of a raster, also beyond an end of the world, where they are empty.
     """
 
     radii: tuple[float, ...] = ()
     rim: float = 0.0
     count: int = 0
+    shape: tuple[int, ...] = ()
+    border: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,30 +190,65 @@ def _count(axis: Axis, width: float, most: int) -> int:
     return n
 
 
-def make_grid(space: Space, searches: Sequence[Search], reach: float) -> Grid:
+def lattice_edges(axis: Axis, n: int) -> NDArray[np.float64]:
+    """(n + 1,) edges of n equal cells that are given and not chosen: those of a raster, or the sites of a lattice.
+
+    An edge depends on the fraction of the axis alone, so that edges of cells that nest are the same numbers.
+    """
+    k = np.arange(n + 1)
+    shared = np.gcd(k, n)
+    inner = axis.low + axis.length * (k // shared) / (n // shared)
+    edges: NDArray[np.float64] = np.rint(inner / axis.quantum) * axis.quantum
+    edges[0], edges[-1] = axis.low, axis.high
+    return edges
+
+
+def _nested(axis: Axis, cells: int, width: float, most: int) -> int:
+    """Largest number of blocks that divides `cells`, all at least `width` long, at most `most`."""
+    edges = lattice_edges(axis, cells)
+    for n in sorted((n for n in range(1, min(cells, max(1, most)) + 1) if cells % n == 0), reverse=True):
+        if n == 1 or np.diff(edges[:: cells // n]).min() >= width:
+            return n
+    return 1
+
+
+def make_grid(space: Space, searches: Sequence[Search], reach: float, fixed: Sequence[Sequence[int]] = ()) -> Grid:
     """Choose blocks and cells; the choice depends on the program and its initial counts alone.
 
     Args:
         space: the box.
-        searches: one per entity type.
+        searches: one per entity type or layer.
         reach: the largest distance an entity may move in one phase; blocks are at least this wide.
+        fixed: cells per axis of rasters and lattices that blocks must not cut, beside those of `searches`.
     """
+    given = [tuple(shape) for shape in [*fixed, *(s.shape for s in searches)] if shape]
+    nest = [math.gcd(*line) for line in zip(*given, strict=True)]
+
+    def divided(axis: int, width: float, most: int) -> int:
+        if nest:
+            return _nested(space.axes[axis], nest[axis], width, most)
+        return _count(space.axes[axis], width, most)
+
     width = max([reach, *(s.rim for s in searches)])
     total = sum(s.count for s in searches)
     cap = max(MIN_CELLS, 4 * total)
     per_axis = 64 if space.dim == 2 else 16
     if width <= 0:
-        blocks = tuple(_count(a, 0.0, per_axis) for a in space.axes)
+        blocks = tuple(divided(a, 0.0, per_axis) for a in range(space.dim))
     else:
         wide = width
         while True:
-            blocks = tuple(_count(a, wide, cap) for a in space.axes)
+            blocks = tuple(divided(a, wide, cap) for a in range(space.dim))
             if math.prod(blocks) <= cap:
                 break
             wide *= max(1.01, (math.prod(blocks) / cap) ** (1 / space.dim))
-    block_edges = tuple(_edges(a, n) for a, n in zip(space.axes, blocks, strict=True))
+    even = lattice_edges if nest else _edges
+    block_edges = tuple(even(a, n) for a, n in zip(space.axes, blocks, strict=True))
     cells = []
     for s in searches:
+        if s.shape:
+            cells.append(_raster(space, s, blocks))
+            continue
         if s.radii:
             fine = max(min(s.radii), max(s.radii) / 4)
             most = max(MIN_CELLS, 16 * s.count)
@@ -222,6 +260,12 @@ def make_grid(space: Space, searches: Sequence[Search], reach: float) -> Grid:
         shape = tuple(m * n for m, n in zip(per_block, blocks, strict=True))
         cells.append(Cells(shape, per_block, edges, rim))
     return Grid(space, blocks, block_edges, tuple(cells))
+
+
+def _raster(space: Space, search: Search, blocks: tuple[int, ...]) -> Cells:
+    edges = tuple(lattice_edges(a, n) for a, n in zip(space.axes, search.shape, strict=True))
+    rim = tuple(scan_width(e, search.rim, a.periodic) + search.border for a, e in zip(space.axes, edges, strict=True))
+    return Cells(search.shape, tuple(n // b for n, b in zip(search.shape, blocks, strict=True)), edges, rim)
 
 
 def _per_block(space: Space, block_edges: tuple[NDArray[np.float64], ...], fine: float, most: int) -> tuple[int, ...]:
