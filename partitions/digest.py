@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.program import MOVED
 from partitions.store import Array, Table, kernels, unsigned
 
 _MASK = (1 << 64) - 1
@@ -54,7 +55,8 @@ def digest_rows(
 
 def digest_table(type: int, table: Table) -> tuple[int, int]:
     """Hash the rows that a partition owns."""
-    return digest_rows(type, table.own_rows(), table.ids, table.columns.values())
+    shown = [column for name, column in table.columns.items() if name != MOVED]
+    return digest_rows(type, table.own_rows(), table.ids, shown)
 
 
 def add_digests(digests: Iterable[tuple[int, int]]) -> tuple[int, int]:

@@ -27,13 +27,17 @@ FAULTS = {
     9: "spawned beyond the reach",
     10: "spawned at a place that is not finite",
     11: "spawned outside a strict boundary",
+    12: "stands on a site where another stands",
 }
 """What `status[0]` of a kernel can say."""
 
 STATUS = 12
 """Words of a kernel's `status`: 0 fault code, 1 entity id of it (at first 2^63 - 1: the kernel keeps the least), 2
 draws of the entity so far, 3 the entity's own fault, 4 records that it has put out, 5 row to begin at, 6 whether a
-record outlet is full, 7 the own cell to go on with, 8 whether the entity is removed, 9 what it becomes."""
+record outlet is full, 7 the own cell to go on with, 8 whether the entity is removed, 9 what it becomes, 11 the free
+site that it jumps to, counted from 1 (0: it does not jump)."""
+MOVED = "_moved"
+"""Hidden column of types that stand on sites: whether the entity's last claim was won."""
 
 
 PADDING = 16
@@ -75,7 +79,7 @@ class Argument(NamedTuple):
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
-    "static" (one of `Program.statics`, by name).
+    "static" (one of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`).
     """
 
     kind: str
@@ -93,14 +97,17 @@ class Outlet:
 
     Attributes:
         kind: "birth" (columns of the new entity, and `@cell`, the parent's local cell; -1 for one that is lost),
-            "become" (columns of the entity as of its new type).
+            "become" (columns of the entity as of its new type), "claim" (`@row` of an entity, and `@site`, the number of
+            the site that it wants to stand on, or ~k for the k-th free one).
         target: type index of what comes of it.
         columns: `@id`, `@seq`, and what else there is.
+        key: of claims: what ranks are drawn with. A birth onto a site is a claim as well: it has `@site` and no position.
     """
 
     kind: str
     target: int
     columns: tuple[Column, ...]
+    key: int | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +165,7 @@ class Phase:
 class Drawn:
     """Entities that the workers draw.
 
-    `kernel(first, last, status, values, ids, *columns)` fills rows [0, last - first).
+    `kernel(first, last, status, values, ids, *columns, *statics)` fills rows [0, last - first).
     Entity number k of the draw (first <= k < last) has the id first_id + k, which the kernel writes as well.
     """
 
@@ -166,6 +173,7 @@ class Drawn:
     count: int
     first_id: int
     kernel: str
+    statics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,6 +186,21 @@ class Given:
     type: int
     ids: NDArray[np.int64]
     columns: tuple[NDArray[Any], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class SiteLattice:
+    """Sites, on each of which at most one entity of some types stands: the cells of these types, all the same.
+
+    Attributes:
+        types: indices of the types.
+        shape: sites per axis.
+        centres: per axis, (m, n) coordinate of the site of a number along the axis, in a row with y % m.
+    """
+
+    types: tuple[int, ...]
+    shape: tuple[int, ...]
+    centres: tuple[NDArray[np.float64], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +219,7 @@ class Program:
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
+        lattices: of sites; `kernels` has "ranks_" if there are any.
     """
 
     types: tuple[TypeSpec, ...]
@@ -209,3 +233,4 @@ class Program:
     identity: str
     cpu: tuple[str, str]
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    lattices: tuple[SiteLattice, ...] = ()

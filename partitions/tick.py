@@ -9,8 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from partitions.births import Births, Litter, Newborn
+from partitions.claims import Claims
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
+from partitions.grid import Layout
 from partitions.program import Act, Argument, Outlet, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
@@ -32,7 +34,7 @@ class Tick:
     """Runs phases over the partitions of one worker."""
 
     def __init__(
-        self, program: Program, parts: Sequence[Partition], exchange: Exchange, crew: Crew,
+        self, program: Program, layout: Layout, parts: Sequence[Partition], exchange: Exchange, crew: Crew,
         kernels: Mapping[str, Callable[..., None]],
     ) -> None:  # fmt: skip
         """Keep what a phase needs; `reals` and `integers` are the current parameters."""
@@ -40,6 +42,7 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self.claims = Claims(program, layout, parts, exchange, kernels.get("ranks_"))
         self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
@@ -62,6 +65,7 @@ class Tick:
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
+        self.claims.open(index)
         waiting, records = self._act(index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
@@ -74,7 +78,9 @@ class Tick:
         moved = {act.type for act in phase.acts if act.moves or act.kills}
         born = {outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind in ("birth", "become")}
         if moved or born:
-            self._exchange.relocate(sorted(moved | born), self._newborn(records))
+            newborn = self._newborn(records)
+            self.claims.settle(index, tick, records, newborn, self.births)
+            self._exchange.relocate(sorted(moved | born), newborn)
 
     def _act(self, index: int, tick: int) -> tuple[list[Second], list[Put]]:
         """Call the kernels; returns the second buffers, to be swapped in, and the records."""
@@ -155,6 +161,8 @@ class Tick:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
             return None
+        if argument.kind == "vacant":
+            return self.claims.vacant[argument.type]
         if argument.kind == "static":
             return self._program.statics[argument.name]
         table = part.tables[argument.type]

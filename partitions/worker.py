@@ -85,7 +85,7 @@ class Worker:
         self._program, self._crew = program, Crew(threads)
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
-        self._ticks = Tick(program, self.parts, self._exchange, self._crew, self._kernels)
+        self._ticks = Tick(program, layout, self.parts, self._exchange, self._crew, self._kernels)
         self._commands = Commands(program, self.parts, self._exchange, self._crew, rank)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
@@ -114,6 +114,7 @@ class Worker:
                     self._exchange.distribute(source.type, *self._made(source, low, high))
             rebuild_all([table for part in self.parts for table in part.tables], self._crew)
             self._exchange.relocate(range(len(self._program.types)))
+            self._ticks.claims.check(0)
         except (TickFault, Poisoned) as error:
             raise self._stop(error) from None
         self._exchange.narrow()
@@ -131,7 +132,8 @@ class Worker:
         status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
         status[1] = NO_ID
         draw = self._kernels[source.kernel]
-        draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values())
+        statics = [self._program.statics[name] for name in source.statics]
+        draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values(), *statics)
         if status[0]:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns

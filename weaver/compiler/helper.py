@@ -92,6 +92,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     low.reads.update(sub.reads)
     low.looked.update(sub.looked)
     low.outlets.update(sub.outlets)
+    low.sites.update(sub.sites)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
     low.removes |= sub.removes
     low.draws |= sub.draws

@@ -13,10 +13,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, lattice_numba, permutation, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
-from weaver.compiler.model import Model, Ref, column_name
+from weaver.compiler.model import Model, Ref, column_name, stored_fields
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -31,7 +31,7 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (barrier, builtins, arithmetic_numba, random, settle, vector, vector_numba))
+    *(dir(module) for module in (lattice_numba, permutation, barrier, builtins, arithmetic_numba, random, settle, vector, vector_numba))
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -54,6 +54,7 @@ class Scope:
         looked: (look name, type) of every search.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
         narrowed: types that a variable has here, by an `isinstance` that holds.
+        sites: (lattice, what) of all that is asked of sites: "free", "beside", "jump", "seen".
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Scope:
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
         self.outlets: dict[str, Outlet] = {}
+        self.sites: dict[tuple[int, str], None] = {}
         self.becomes: list[int] = []
         self.draws = self.moved_by_helper = self.returns = self.removes = False
         self.temporaries = 0
@@ -154,7 +156,7 @@ class Scope:
 
     def unknown(self, node: ast.Attribute, type: int) -> NoReturn:
         """The error for a field that does not exist."""
-        known = [*self.model.fields[type], "id"]
+        known = [*(f for f in self.model.fields[type] if not f.startswith("_")), "id"]
         kind = self.model.kinds[type]
         inherited = inspect.getattr_static(kind, node.attr, None)
         if inherited is not None:
@@ -214,6 +216,8 @@ class Scope:
         self.loaded.setdefault(node.attr)
         if write:
             self.written.setdefault(node.attr)
+            if node.attr == "position" and self.model.lattice(self.me_type) >= 0:
+                self.emit(f"{self.need('status_')}[11] = 0")  # of a jump and a move the later one counts
         return f"me_{node.attr}_"
 
     def captured(self, node: ast.expr, value: Any) -> str:
@@ -290,7 +294,7 @@ class Scope:
             if k not in self.model.kinds:
                 self.model.sim._register(k)
                 self.model.kinds.append(k)
-                self.model.fields.append(fields_of(k, self.model.dim))
+                self.model.fields.append(stored_fields(k, self.model.dim))
         return kinds
 
     def radius(self, node: ast.expr) -> tuple[float, Parameter | None]:
