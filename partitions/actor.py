@@ -16,11 +16,12 @@ import ray
 from numpy.typing import NDArray
 
 from partitions.command import Command
+from partitions.diary import Entries
 from partitions.errors import TickFault, TransportError
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
 from partitions.probe import Probe, take
-from partitions.program import Drawn, Given, Program
+from partitions.program import Drawn, Filled, Given, Program
 from partitions.transport import PeerTransport
 from partitions.worker import Worker
 
@@ -95,14 +96,14 @@ class WorkerActor:
         return self._listener.endpoint
 
     def build(
-        self, rest: bytes, sources: Sequence[Drawn | Given], statics: Mapping[str, NDArray[Any]], partitions: int,
-        worker_of: Sequence[int], threads: int, endpoints: Sequence[Endpoint], secret: bytes,
+        self, rest: bytes, sources: Sequence[Drawn | Given | Filled], statics: Mapping[str, NDArray[Any]],
+        partitions: int, worker_of: Sequence[int], threads: int, endpoints: Sequence[Endpoint], secret: bytes,
     ) -> Outcome:  # fmt: skip
         """Meet the others, and make this worker's part of the initial state.
 
         Args:
-            rest: the pickled program without its sources and static arrays.
-            sources: of the program; their arrays may be read-only.
+            rest: the pickled program without its sources, fills and static arrays.
+            sources: sources and fills of the program; their arrays may be read-only.
             statics: of the program, views of the node's object store.
             partitions: how many there are.
             worker_of: worker of each partition.
@@ -119,8 +120,9 @@ class WorkerActor:
                 if self._reason is not None:
                     transport.abort(self._reason)
             owned = [p for p, worker in enumerate(worker_of) if worker == self._rank]
-            shares = tuple(_share(s, self._rank, self._workers) for s in sources)
-            program: Program = replace(ray.cloudpickle.loads(rest), sources=shares, statics=statics)
+            shares = tuple(_share(s, self._rank, self._workers) for s in sources if not isinstance(s, Filled))
+            fills = tuple(s for s in sources if isinstance(s, Filled))
+            program: Program = replace(ray.cloudpickle.loads(rest), sources=shares, fills=fills, statics=statics)
             layout = make_layout(program.grid, partitions)
             worker = Worker(program, layout, owned, worker_of, self._rank, threads, transport)
             self._worker = worker
@@ -205,9 +207,13 @@ class WorkerActor:
         """See `Worker.counts`."""
         return self._built().counts()
 
-    def deaths(self) -> dict[int, int]:
-        """See `Worker.deaths`."""
-        return self._built().deaths
+    def tallies(self) -> dict[str, list[int]]:
+        """See `Worker.tallies`."""
+        return self._built().tallies()
+
+    def take_events(self, event: int) -> Entries:
+        """See `Worker.take_events`."""
+        return self._built().take_events(event)
 
     def loads(self) -> dict[int, int]:
         """See `Worker.loads`."""

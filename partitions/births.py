@@ -50,7 +50,7 @@ class Births:
         self._grid = grid
         self.counters: NDArray[np.int64] = np.zeros(grid.n_blocks, np.int64)
         self.born = [0 for _ in grid.cells]
-        self.lost = 0
+        self.lost = [0 for _ in grid.cells]
 
     def number(self, litters: Sequence[Litter]) -> dict[int, list[Newborn]]:
         """Give the births of one phase their ids.
@@ -61,7 +61,7 @@ class Births:
         kept = []
         for litter in litters:
             lives = litter.records["@cell"] >= 0
-            self.lost += int(len(lives) - lives.sum())
+            self.lost[litter.target] += int(len(lives) - lives.sum())
             kept.append(litter._replace(records={n: c[lives] for n, c in litter.records.items()}))
         sizes = [len(litter.records["@id"]) for litter in kept]
         if not sum(sizes):

@@ -21,6 +21,7 @@ from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from partitions.actor import Outcome, Place, Status, WorkerActor
 from partitions.command import Command
+from partitions.diary import Entries, merged
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
 from partitions.grid import make_layout
@@ -90,6 +91,7 @@ class Cluster(Runtime):
         self._group: PlacementGroup | None = None
         self._requests: queue.SimpleQueue[tuple[str, int, queue.SimpleQueue[Any]]] = queue.SimpleQueue()
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
+        given += sum(values.nbytes for fill in program.fills for values in fill.arrays.values())
         given += sum(array.nbytes for array in program.statics.values())
         self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
@@ -152,9 +154,14 @@ class Cluster(Runtime):
         """Type -> living entities."""
         return _summed(self._each("counts"))
 
-    def deaths(self) -> dict[int, int]:
-        """Type -> entities that died since the start."""
-        return _summed(self._each("deaths"))
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start, see `Worker.tallies`."""
+        parts = self._each("tallies")
+        return {name: np.sum([part[name] for part in parts], axis=0, dtype=int).tolist() for name in parts[0]}
+
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind since the last call, ordered."""
+        return merged(self._each("take_events", event))
 
     def loads(self) -> dict[int, int]:
         """Partition -> entities owned."""
@@ -228,8 +235,8 @@ class Cluster(Runtime):
         # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
         # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
         # rest goes as bytes.
-        sources, statics = ray.put(self.program.sources), ray.put(dict(self.program.statics))
-        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), statics={}))
+        sources, statics = ray.put([*self.program.sources, *self.program.fills]), ray.put(dict(self.program.statics))
+        rest = ray.cloudpickle.dumps(replace(self.program, sources=(), fills=(), statics={}))
         secret = secrets.token_bytes(32)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(

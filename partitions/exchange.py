@@ -104,6 +104,8 @@ class Exchange:
         self.workers = max(worker_of) + 1
         self.peers = [w for w in range(self.workers) if w != rank]
         self.stale: list[set[str]] = [set() for _ in program.types]
+        for spec, stale in zip(program.types, self.stale, strict=True):
+            stale.update(spec.ghost_columns if spec.raster and spec.searched else ())  # nobody has sent them yet
         self.deaths = [0 for _ in program.types]
         self.routes = [
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)
@@ -117,12 +119,12 @@ class Exchange:
         self._seen: dict[int, tuple[tuple[int, ...], dict[tuple[int, int], NDArray[np.uint32]]]] = {}
 
     def narrow(self) -> None:
-        """Talk only to the workers nearby from now on, unless some phase can move an entity anywhere.
+        """Talk only to the workers nearby from now on, unless some phase concerns entities anywhere.
 
         The peers stay the same for all phases: a fault spreads by each worker telling all its peers once and then
         falling silent, so nobody may wait for somebody whom the news has not reached.
         """
-        if all(np.isfinite(phase.reach) for phase in self._program.phases):
+        if all(np.isfinite(phase.reach) and not phase.far for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
     @contextmanager
@@ -213,6 +215,11 @@ class Exchange:
                     _spread_values(next(arrays), name, pairs)
         for t, names in wanted.items():
             self.stale[t].difference_update(names)
+
+    def tell(self, batch: Batch) -> dict[int, Batch]:
+        """Send one batch to every peer; return copies of what each of them told."""
+        received = self._swap({self._rank: [], **dict.fromkeys(self.peers, batch)})
+        return {w: [array.copy() for array in arrays] for w, arrays in received.items() if w != self._rank}
 
     def spread(self, fault: TickFault) -> TickFault:
         """Tell the fault to every peer that does not know, in place of the next exchange.

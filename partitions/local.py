@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command
+from partitions.diary import Entries
 from partitions.digest import format_digest
 from partitions.exchange import NoTransport
 from partitions.grid import make_layout
@@ -81,9 +82,13 @@ class Local(Runtime):
         """Type -> living entities."""
         return self._worker.counts()
 
-    def deaths(self) -> dict[int, int]:
-        """Type -> entities that died since the start."""
-        return self._worker.deaths
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start, see `Worker.tallies`."""
+        return self._worker.tallies()
+
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind since the last call, ordered."""
+        return self._worker.take_events(event)
 
     def rows(self, type: int) -> Rows:
         """Ids and columns of all entities of a type, sorted by id."""

@@ -63,6 +63,7 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        raster: it is a layer: one row per cell of its raster, none of the columns is a position, nothing moves.
     """
 
     name: str
@@ -70,6 +71,7 @@ class TypeSpec:
     ghost_columns: tuple[str, ...]
     searched: bool
     mortal: bool
+    raster: bool = False
 
 
 class Argument(NamedTuple):
@@ -79,12 +81,35 @@ class Argument(NamedTuple):
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
+    "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
     "static" (one of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`).
     """
 
     kind: str
     type: int
     name: str = ""
+
+
+@dataclass(frozen=True)
+class MessageSpec:
+    """A message or an event: its name and columns."""
+
+    name: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """What an act reads of the messages to its type.
+
+    Attributes:
+        message: index in `Program.messages`.
+        rank: kernel that gives the order, `rank(tick, tick sent, type, id, phase, sequence, out)`, or "" for the plain
+            order (tick sent, sender's type, sender's id, phase, sequence).
+    """
+
+    message: int
+    rank: str
 
 
 @dataclass(frozen=True)
@@ -97,9 +122,10 @@ class Outlet:
 
     Attributes:
         kind: "birth" (columns of the new entity, and `@cell`, the parent's local cell; -1 for one that is lost),
-            "become" (columns of the entity as of its new type), "claim" (`@row` of an entity, and `@site`, the number of
-            the site that it wants to stand on, or ~k for the k-th free one).
-        target: type index of what comes of it.
+            "become" (columns of the entity as of its new type), "send" (`@to`, the receiver's id, and the message's
+            columns), "event" (the event's columns), "claim" (`@row` of an entity, and `@site`, the number of the site
+            that it wants to stand on, or ~k for the k-th free one).
+        target: index of the type, message or event that comes of it.
         columns: `@id`, `@seq`, and what else there is.
         key: of claims: what ranks are drawn with. A birth onto a site is a claim as well: it has `@site` and no position.
     """
@@ -127,6 +153,7 @@ class Act:
         moves: positions are written.
         kills: entities can die in it, or become of another type.
         outlets: what it puts out.
+        inboxes: messages that it reads, and by that consumes.
     """
 
     type: int
@@ -137,6 +164,7 @@ class Act:
     moves: bool
     kills: bool
     outlets: tuple[Outlet, ...] = ()
+    inboxes: tuple[Inbox, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -150,6 +178,7 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
+        far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
     name: str
@@ -159,6 +188,11 @@ class Phase:
     reads: Mapping[int, tuple[str, ...]]
     looks: tuple[int, ...]
     reach: float
+    far: bool = False
+
+
+Kernels = Mapping[str, Callable[..., None]]
+"""Loaded compiled functions by name."""
 
 
 @dataclass(frozen=True)
@@ -204,13 +238,29 @@ class SiteLattice:
 
 
 @dataclass(frozen=True, eq=False)
+class Filled:
+    """Initial values of a raster.
+
+    `kernel(first, last, 0, status, values, reals, integers, geometry, edges x, edges y[, edges z], *columns)` fills the
+    own cells [first, last) of the columns that are not in `arrays`, in the raster's order; the others are
+    (cells of the world,) arrays, row-major, x fastest.
+    """
+
+    type: int
+    kernel: str
+    columns: tuple[str, ...]
+    arrays: Mapping[str, NDArray[Any]]
+
+
+@dataclass(frozen=True, eq=False)
 class Program:
     """Everything a runtime needs.
 
     Attributes:
-        types: the entity types.
+        types: the entity types, then the layers.
         phases: in the order of a tick.
         sources: the initial entities.
+        fills: the initial values of layers, each named once.
         grid: blocks and cells.
         seed: of the run.
         reals: initial parameter values, float64.
@@ -219,6 +269,8 @@ class Program:
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
+        messages: what entities send each other.
+        events: what they tell the outside.
         lattices: of sites; `kernels` has "ranks_" if there are any.
     """
 
@@ -229,8 +281,11 @@ class Program:
     seed: int
     reals: NDArray[np.float64]
     integers: NDArray[np.int64]
-    kernels: Callable[[], Mapping[str, Callable[..., None]]]
+    kernels: Callable[[], Kernels]
     identity: str
     cpu: tuple[str, str]
+    fills: tuple[Filled, ...] = ()
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    messages: tuple[MessageSpec, ...] = ()
+    events: tuple[MessageSpec, ...] = ()
     lattices: tuple[SiteLattice, ...] = ()

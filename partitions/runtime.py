@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command
+from partitions.diary import Entries
 from partitions.grid import Grid, Layout
 from partitions.program import Program
 
@@ -75,8 +76,12 @@ class Runtime(ABC):
         """Type -> living entities."""
 
     @abstractmethod
-    def deaths(self) -> dict[int, int]:
-        """Type -> entities that died since the start."""
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start: "births", "deaths" and "lost" per type, "sent", "read" and "pending" per message."""
+
+    @abstractmethod
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind since the last call, ordered by (tick, phase, type, id, sequence)."""
 
     @abstractmethod
     def rows(self, type: int) -> Rows:
@@ -99,6 +104,10 @@ class Runtime(ABC):
         """Free everything; may be called twice."""
 
     # Part two
+
+    def deaths(self) -> dict[int, int]:
+        """Type -> entities that died since the start."""
+        return dict(enumerate(self.tallies()["deaths"]))
 
     @property
     def partitions(self) -> int:

@@ -319,13 +319,19 @@ class Partition:
 
     Attributes:
         number: index in the layout.
-        tables: one per entity type.
+        tables: one per entity type and layer.
     """
 
     def __init__(self, number: int, types: Sequence[TypeSpec], grid: Grid, layout: Layout) -> None:
         """Make an empty partition."""
         self.number = number
-        self.tables = [Table(spec, geometry_of(grid, layout, number, t)) for t, spec in enumerate(types)]
+        from partitions.raster import Raster  # which is a table
+
+        geometries = [geometry_of(grid, layout, number, t) for t in range(len(types))]
+        self.tables = [
+            Raster(spec, geometry, triple(cells.shape, 1)) if spec.raster else Table(spec, geometry)
+            for spec, geometry, cells in zip(types, geometries, grid.cells, strict=True)
+        ]
 
 
 def geometry_of(grid: Grid, layout: Layout, number: int, type: int) -> NDArray[np.int64]:

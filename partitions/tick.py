@@ -10,9 +10,11 @@ import numpy as np
 
 from partitions.births import Births, Litter, Newborn
 from partitions.claims import Claims
+from partitions.diary import Diary
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
 from partitions.grid import Layout
+from partitions.mail import Letters, Mail
 from partitions.program import Act, Argument, Outlet, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
@@ -42,6 +44,8 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self.mail = Mail(program, parts, exchange, kernels)
+        self.diary = Diary(program)
         self.claims = Claims(program, layout, parts, exchange, kernels.get("ranks_"))
         self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
@@ -75,12 +79,23 @@ class Tick:
         for act in phase.acts:
             if types[act.type].searched:
                 stale[act.type].update(set(act.writes) & set(types[act.type].ghost_columns))
+        sent = sorted({outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind == "send"})
+        for put in records:
+            if put.outlet.kind == "send":
+                self.mail.send(put.outlet.target, put.act, index, tick, put.records)
+            elif put.outlet.kind == "event":
+                self.diary.note(put.outlet.target, put.act, index, tick, put.records)
+        if sent:  # before anybody moves: the receiver is where the sender saw it
+            self.mail.deliver(sent)
         moved = {act.type for act in phase.acts if act.moves or act.kills}
         born = {outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind in ("birth", "become")}
         if moved or born:
             newborn = self._newborn(records)
             self.claims.settle(index, tick, records, newborn, self.births)
             self._exchange.relocate(sorted(moved | born), newborn)
+            waiting_for = self.mail.readable(sorted(moved | born))
+            if waiting_for:  # letters travel with the row
+                self.mail.deliver(waiting_for)
 
     def _act(self, index: int, tick: int) -> tuple[list[Second], list[Put]]:
         """Call the kernels; returns the second buffers, to be swapped in, and the records."""
@@ -90,13 +105,14 @@ class Tick:
         done: list[tuple[Act, Partition, list[Piece]]] = []
         for number, act in enumerate(acts):
             kernel = self._kernels[act.kernel]
-            for part in self._parts:
+            for part_number, part in enumerate(self._parts):
                 table = part.tables[act.type]
                 if not table.n:
                     continue
+                boxes = {b.message: self.mail.open(b, act.type, part_number, part, tick) for b in act.inboxes}
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
-                arrays = [self._array(argument, part, act, new) for argument in act.arguments]
+                arrays = [self._array(argument, part, act, new, boxes) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
                 rooms = self._rooms.setdefault((index, number, part.number), {})
                 pieces = []
@@ -157,10 +173,14 @@ class Tick:
                 self._exchange.deaths[put.act.type] -= len(put.records["@id"])
         return born
 
-    def _array(self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array]) -> Array | None:
+    def _array(
+        self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array], boxes: Mapping[int, Letters]
+    ) -> Array | None:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
             return None
+        if argument.kind == "inbox":
+            return boxes[argument.type][argument.name]
         if argument.kind == "vacant":
             return self.claims.vacant[argument.type]
         if argument.kind == "static":
@@ -172,8 +192,5 @@ class Tick:
             return new[argument.name] if argument.name in act.buffered else table.columns[argument.name]
         if argument.kind == "edges":
             return self._program.grid.cells[argument.type].edges[int(argument.name)]
-        fixed: dict[str, Any] = {
-            "ids": table.ids, "start": table.start, "geometry": table.geometry, "dead": table.dead
-        }  # fmt: skip
-        array: Array = fixed[argument.kind]
+        array: Array = getattr(table, argument.kind)  # ids, start, geometry, dead
         return array

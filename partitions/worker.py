@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command, Commands
+from partitions.diary import Entries
 from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.grid import Layout
 from partitions.program import STATUS, Drawn, Program
+from partitions.raster import Raster
 from partitions.records import NO_ID
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
@@ -112,8 +114,10 @@ class Worker:
                 for k in range(most // PIECE + 1):
                     low, high = min(first + k * PIECE, last), min(first + (k + 1) * PIECE, last)
                     self._exchange.distribute(source.type, *self._made(source, low, high))
-            rebuild_all([table for part in self.parts for table in part.tables], self._crew)
-            self._exchange.relocate(range(len(self._program.types)))
+            movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
+            rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
+            self._fill()
+            self._exchange.relocate(movable)
             self._ticks.claims.check(0)
         except (TickFault, Poisoned) as error:
             raise self._stop(error) from None
@@ -137,6 +141,23 @@ class Worker:
         if status[0]:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns
+
+    def _fill(self) -> None:
+        """Give the own cells of every layer their initial values."""
+        for fill in self._program.fills:
+            for part in self.parts:
+                raster = part.tables[fill.type]
+                assert isinstance(raster, Raster)
+                for name, values in fill.arrays.items():
+                    raster.fill(name, values)
+                edges = self._program.grid.cells[fill.type].edges
+                arrays = [raster.geometry, *edges, *(raster.columns[name] for name in fill.columns)]
+                status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
+                status[1] = NO_ID
+                kernel, n = self._kernels[fill.kernel], np.uint64(raster.n_own_cells)
+                kernel(np.uint64(0), n, 0, status, faults, self._ticks.reals, self._ticks.integers, *arrays)
+                if status[0]:
+                    raise TickFault(0, -1, fill.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
 
     # Running
 
@@ -250,7 +271,8 @@ class Worker:
         """Publish the present state, whether it is due or not; not while another thread is in `advance`."""
         if self.publisher is not None:
             fields = self.publisher.fields
-            shown = [self._shown(t, fields.get(s.name)) for t, s in enumerate(self._program.types)]
+            types = enumerate(self._program.types)
+            shown = [self._shown(t, fields.get(s.name)) for t, s in types if not s.raster]
             self.publisher.publish(self.tick, shown, force=True)
 
     def _shown(self, type: int, field: str | None) -> Shown:
@@ -297,14 +319,25 @@ class Worker:
         return {t: sum(part.tables[t].n_own for part in self.parts) for t in range(len(self._program.types))}
 
     @property
-    def births(self) -> dict[int, int]:
-        """Type -> entities that were born here."""
-        return dict(enumerate(self._ticks.births.born))
-
-    @property
     def deaths(self) -> dict[int, int]:
         """Type -> entities that died here."""
         return dict(enumerate(self._exchange.deaths))
+
+    def tallies(self) -> dict[str, list[int]]:
+        """Counts since the start: "births", "deaths" and "lost" per type, "sent", "read" and "pending" per message."""
+        births, mail = self._ticks.births, self._ticks.mail
+        return {
+            "births": list(births.born),
+            "deaths": list(self._exchange.deaths),
+            "lost": list(births.lost),
+            "sent": list(mail.sent),
+            "read": list(mail.read),
+            "pending": mail.pending,
+        }
+
+    def take_events(self, event: int) -> Entries:
+        """The events of a kind that happened here since the last call, ordered."""
+        return self._ticks.diary.take(event)
 
     def loads(self) -> dict[int, int]:
         """Partition -> entities owned."""

@@ -1,8 +1,8 @@
-"""The interpreter: behaviors as plain Python in one world without partitions; the reference for compiled runs."""
+"""The interpreter: a simulation as plain Python in one world without partitions; the reference for compiled runs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,26 +10,32 @@ from numpy.typing import NDArray
 
 from partitions.digest import add_digests, digest_rows, format_digest
 from partitions.errors import TickFault
+from partitions.grid import Grid
 from weaver import random, settle
 from weaver.compiler import write
-from weaver.entity import Entity, fields_of
-from weaver.errors import BehaviorError, ModelError
+from weaver.discovery import discover
+from weaver.draws import Fault
+from weaver.entity import Entity, Layer, fields_of
+from weaver.errors import BehaviorError, ModelError, RunError
 from weaver.fault import fault_error
+from weaver.message import Event, Message
+from weaver.parameter import Parameter
+from weaver.played_acts import Acts, Conclusion, Outcome, message_values
+from weaver.played_entities import is_kind, same
+from weaver.played_layers import CellRows
+from weaver.played_links import Ring
+from weaver.played_meetings import pairs
+from weaver.played_messages import Letter, Mailbox
+from weaver.played_observations import sample
+from weaver.played_rows import Rows
+from weaver.played_sites import Occupancy
+from weaver.played_sources import Sources
+from weaver.rough_plan import rough_plan
 from weaver.simulation import Simulation
-from weaver.sources import Scatter
-from weaver.surroundings import Draws, Fault, Me, Rows, Surroundings, held, is_kind, read, same, stored, written_by
+from weaver.stage import Scene, Stage
+from weaver.surroundings import Surroundings
 from weaver.translation import Translator
-from weaver.turns import Behavior
-from weaver.vector import Vec2, Vec3
-
-_NOT_RUN_YET = -1
-_SETTLE: Mapping[str, Callable[..., tuple[Any, ...]]] = {
-    "periodic": settle.settle_periodic,
-    "reflect": settle.settle_reflect,
-    "clamp": settle.settle_clamp,
-    "absorb": settle.settle_absorb,
-    "strict": settle.settle_strict,
-}
+from weaver.turns import Behavior, Diffusion, Meeting
 
 
 class Interpreter:
@@ -40,6 +46,7 @@ class Interpreter:
 
     Attributes:
         tick: ticks done.
+        ended: whether a condition of `until` holds; no tick is done then.
 
     Raises:
         ModelError, BehaviorError: the model cannot run.
@@ -47,39 +54,111 @@ class Interpreter:
     """
 
     def __init__(self, sim: Simulation) -> None:
-        self.sim, self.tick = sim, 0
-        written = write(sim)  # for its checks, the cells, and how far each behavior reaches; nothing is compiled
-        self._grid = written.plan.grid
-        self._reaches = written.plan.reaches
+        discover(sim)
+        self.sim, self.tick, self.ended = sim, 0, False
+        grid, self._reaches = _plan(sim)
         self._parameters = {name: p.value for name, p in sim.parameters.items()}
         self._translator = Translator(self._parameters, same, is_kind)
-        self._functions = {b.name: self._translator.function(b.function) for b in sim.behaviors}
-        self._types: dict[type[Entity], Rows] = {
-            kind: Rows(kind, index, fields_of(kind, sim.box.dim), self._grid.cells[index])
-            for index, kind in enumerate(sim.entity_types)
-        }
-        self._quantum = {
-            kind: self._grid.space.quantum32 if rows.single else self._grid.space.quantum
-            for kind, rows in self._types.items()
-        }
-        self._populate()
+        function = self._translator.function
+        self._functions = {b.name: function(b.function) for b in sim.behaviors if not isinstance(b, Diffusion)}
+        types: dict[type, Rows] = {}
+        for index, kind in enumerate(sim.entity_types):
+            types[kind] = Rows(kind, index, fields_of(kind, sim.box.dim), grid.cells[index])
+        for layer in sim.layers:
+            types[layer] = CellRows(layer, len(types), fields_of(layer, sim.box.dim), sim.box, grid.space)
+        self._stage = Stage(sim, grid, types, Mailbox(sim))
+        self._samples: dict[str, list[tuple[int, Any]]] = {o.name: [] for o in sim.observations}
+        self._commands = 0
+        self._begin()
 
-    # ---- Questions and commands ----
+    def _begin(self) -> None:
+        """The initial state: lattices, entities, layers, links, geometry, samples."""
+        stage, sim = self._stage, self.sim
+        from weaver.lattice import make_lattice
 
-    def rows(self, kind: type[Entity]) -> dict[str, NDArray[Any]]:
+        stage.sites = {}
+        for kind in sim.entity_types:
+            sites = kind.__sites__
+            if sites is not None and sites not in stage.sites:
+                sharing = [stage.rows[k] for k in sim.entity_types if k.__sites__ is sites]
+                stage.sites[sites] = Occupancy(make_lattice(sites, sim.box, stage.space), stage.space, sharing)
+        self._sources = Sources(stage, self._translator)
+        for source in sim.sources:
+            self._sources.place(source)
+        for raster in sim.rasters:
+            stage.cells(raster.layer).begin(raster, sim.seed, self._translator.function)
+        living = {int(id): kind for kind, rows in stage.rows.items() if "position" in rows.fields for id in rows.ids}
+        stage.ring = Ring(sim.ties, living)
+        stage.obstacles = None
+        if sim.obstacles is not None:
+            from weaver.obstacles import Obstacles
+
+            stage.obstacles = Obstacles(sim.obstacles, stage.space)
+        self._sampled()
+
+    # ---- Questions ----
+
+    def rows(self, kind: type[Entity] | type[Layer]) -> dict[str, NDArray[Any]]:
         """A type's entities by ascending id: "id" and every column by name ("position.x", ...), in storage types."""
-        rows = self._types[kind]
+        rows = self._stage.rows[kind]
         return {"id": rows.ids.copy(), **{name: column.copy() for name, column in rows.columns.items()}}
 
-    def load(self, state: Mapping[type[Entity], Mapping[str, NDArray[Any]]], tick: int) -> None:
+    def layer(self, layer: type[Layer], field: str | None = None) -> NDArray[Any]:
+        """A field of a layer (the only one, if it is not named): [y, x] or [z, y, x], vectors one axis more."""
+        cells = self._stage.cells(layer)
+        return cells.array(field if field is not None else next(iter(cells.fields)))
+
+    def events(self, kind: type[Event]) -> list[dict[str, Any]]:
+        """All events of a class so far, in order: tick, time, type, id, and the fields."""
+        return [{k: v for k, v in e.items() if k != "event"} for e in self._stage.events if e["event"] is kind]
+
+    def observations(self) -> dict[str, list[tuple[int, Any]]]:
+        """Observation -> (tick, value) of every sample."""
+        return {name: list(samples) for name, samples in self._samples.items()}
+
+    def counts(self) -> dict[str, int]:
+        """Living entities of each type."""
+        return {k.__name__: len(r.ids) for k, r in self._stage.rows.items() if "position" in r.fields}
+
+    @property
+    def births(self) -> dict[str, int]:
+        """How many of each type were born."""
+        return dict(self._stage.born)
+
+    @property
+    def deaths(self) -> dict[str, int]:
+        """How many of each type died in behaviors."""
+        return dict(self._stage.dead)
+
+    @property
+    def lost(self) -> dict[str, int]:
+        """Births of each type that found no place."""
+        return dict(self._stage.lost)
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Messages of each class that nobody could read."""
+        return dict(self._stage.dropped)
+
+    def digest(self) -> str:
+        """Hash of the state, equal to that of a compiled run in the same state."""
+        parts = []
+        for rows in self._stage.rows.values():
+            every = np.arange(len(rows.ids), dtype=np.uint32)
+            parts.append(digest_rows(rows.index, every, rows.ids, rows.columns.values()))
+        return format_digest(*add_digests(parts))
+
+    # ---- Commands ----
+
+    def load(self, state: Mapping[type, Mapping[str, NDArray[Any]]], tick: int) -> None:
         """Go on from a state as `rows` gives it; types that are not named have no entities."""
-        for kind, rows in self._types.items():
+        for kind, rows in self._stage.rows.items():
             none: dict[str, NDArray[Any]] = {name: old[:0] for name, old in {"id": rows.ids, **rows.columns}.items()}
             given = state.get(kind, none)
             order = np.argsort(given["id"])
             rows.ids = given["id"][order]
             rows.columns = {name: given[name][order] for name in rows.columns}
-            rows.changed()
+        self._changed()
         self.tick = tick
 
     def set(self, **values: float) -> None:
@@ -97,174 +176,198 @@ class Interpreter:
                 )
             self._parameters[name] = self.sim.parameters[name].checked(value)
 
-    def digest(self) -> str:
-        """Hash of the state, equal to that of a compiled run in the same state."""
-        parts = []
-        for rows in self._types.values():
-            every = np.arange(len(rows.ids), dtype=np.uint32)
-            parts.append(digest_rows(rows.index, every, rows.ids, rows.columns.values()))
-        return format_digest(*add_digests(parts))
+    def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
+        """Add entities between two ticks, as `Simulation.add` does; returns their ids."""
+        ids = self._sources.add(kind, table, fields)
+        self._changed()
+        return ids
 
-    def step(self, n: int = 1) -> None:
-        """Run n ticks.
+    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
+        """Give entities new values.
+
+        Raises:
+            RunError: there is no such entity.
+        """
+        self._sources.update(kind, ids, fields)
+        self._changed()
+
+    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
+        """Update those that are there, and add the others."""
+        self._sources.put(kind, ids, fields)
+        self._changed()
+
+    def remove(self, ids: Any) -> None:
+        """Take entities out.
+
+        Raises:
+            RunError: there is no such entity.
+        """
+        wanted = np.atleast_1d(np.asarray(ids, np.int64))
+        living = np.concatenate([r.ids for r in self._stage.rows.values() if "position" in r.fields] or [wanted[:0]])
+        for id in wanted.tolist():
+            if id not in living:
+                raise _nobody(id)
+        for rows in self._stage.rows.values():
+            if "position" in rows.fields:
+                rows.keep(~np.isin(rows.ids, wanted))
+        for id in wanted.tolist():
+            for letter in self._stage.mailbox.bury(id):
+                self._stage.dropped[letter.kind.__name__] += 1
+        self._changed()
+
+    def send(self, to: int, message: Message) -> None:
+        """Send a message from outside; its sender is -1."""
+        letter = Letter(self.tick, -1, -1, -1, self._commands, type(message), message_values(message))
+        self._commands += 1
+        kinds = [k for k, r in self._stage.rows.items() if "position" in r.fields and r.row_of(int(to)) is not None]
+        if not self._stage.mailbox.deliver(int(to), kinds[0] if kinds else None, letter):
+            self._stage.dropped[type(message).__name__] += 1
+
+    def _changed(self) -> None:
+        for rows in self._stage.rows.values():
+            rows.changed()
+        for occupancy in self._stage.sites.values():
+            occupancy.changed()
+
+    # ---- Time ----
+
+    def step(self, n: int = 1) -> int:
+        """Run n ticks, or until a condition of `until` holds; returns the ticks done.
 
         Raises:
             RunError: an entity broke a rule; names tick, behavior, type and id.
             BehaviorError: a behavior does what behaviors may not do.
         """
-        for _ in range(n):
+        for done in range(n):
+            if self.ended:
+                return done
             random.check_tick(self.tick)
-            for number, behavior in enumerate(self.sim.behaviors):
-                if self.tick % behavior.every == behavior.at:
-                    self._run(number, behavior)
+            for between in self.sim.betweens:
+                if self.tick % between.every == 0:
+                    between.function(self)
+            for number, turn in enumerate(self.sim.behaviors):
+                if self.tick % turn.every == turn.at:
+                    self._take(number, turn)
             self.tick += 1
+            self._sampled()
+            self.ended = any(self._holds(condition) for condition in self.sim.conditions)
+        return n
 
-    # ---- One behavior ----
+    def _sampled(self) -> None:
+        for observation in self.sim.observations:
+            if self.tick % observation.every == 0:
+                value = sample(self._stage, observation, self._translator.function)
+                self._stage.samples[observation.name] = value
+                self._samples[observation.name].append((self.tick, value))
 
-    def _run(self, number: int, behavior: Behavior) -> None:
-        """Every entity acts on the state as it is now; then all that they wrote is stored."""
-        (reach, look_reach), outcomes = self._reaches[number], []
-        for rows in sorted((self._types[kind] for kind in behavior.types), key=lambda r: r.index):
-            key = random.key(self.sim.seed, rows.kind.__name__, behavior.name)
-            written, dead = [], np.zeros(len(rows.ids), np.bool_)
-            for row in range(len(rows.ids)):
-                me = rows.me_class(rows, row)
-                world = Surroundings(me, key, self.tick, self.sim.dt, look_reach, self._grid, self._types.__getitem__)
+    def _holds(self, condition: str) -> bool:
+        names = {**self._stage.samples, "tick": self.tick, "time": self.tick * self.sim.dt}
+        return bool(eval(condition, {"__builtins__": {}}, names))  # checked by `check_condition`
+
+    def _take(self, number: int, turn: Behavior | Meeting | Diffusion) -> None:
+        if isinstance(turn, Diffusion):
+            rate, decay = (self._now(value) for value in (turn.rate, turn.decay))
+            self._stage.cells(turn.layer).diffuse(turn, rate, decay, self.sim.dt)
+            return
+        reach, look = self._reaches[number]
+        scene = Scene(self._stage, turn, number, self.tick, reach, look)
+        outcomes: list[Outcome] = []
+        faults: list[tuple[tuple[int, int], Fault]] = []
+        if isinstance(turn, Meeting):
+            self._meet(scene, turn, outcomes, faults)
+        else:
+            for kind in turn.types:
+                rows = self._stage.rows[kind]
+                for row in range(len(rows.ids)):
+                    outcome = Outcome(self._stage.me(rows, row), Acts())
+                    outcomes.append(outcome)
+                    try:
+                        self._act(scene, outcome)
+                    except Fault as fault:
+                        faults.append((outcome.order, fault))
+        conclusion = Conclusion(scene, outcomes)
+        faulty = {order for order, _ in faults}
+        for outcome in outcomes:
+            if outcome.order not in faulty:
                 try:
-                    self._act(behavior, me, world)
-                    dead[row] = self._come_to_rest(rows, row, me, reach)
+                    conclusion.come_to_rest(outcome)
                 except Fault as fault:
-                    broken = TickFault(self.tick, number, rows.index, me.id, fault.code, fault.values)
-                    raise fault_error(behavior.name, rows.kind.__name__, broken) from fault
-                written.append(written_by(me))
-            outcomes.append((rows, written, dead))
-        for rows, written, dead in outcomes:
-            _store(rows, written)
-            rows.ids = rows.ids[~dead]
-            rows.columns = {name: column[~dead] for name, column in rows.columns.items()}
-            rows.changed()
+                    faults.append((outcome.order, fault))
+        if faults:
+            (index, id), first = min(faults, key=lambda pair: pair[0])
+            acting = list(self._stage.rows)[index]
+            broken = TickFault(self.tick, number, index, id, first.code, first.values)
+            raise fault_error(turn.name, acting.__name__, broken) from first
+        conclusion.take_effect()
 
-    def _act(self, behavior: Behavior, me: Me, world: Surroundings) -> None:
+    def _now(self, value: float | Parameter) -> float:
+        return float(self._parameters[value.name] if isinstance(value, Parameter) else value)
+
+    def _meet(
+        self, scene: Scene, turn: Meeting, outcomes: list[Outcome], faults: list[tuple[tuple[int, int], Fault]]
+    ) -> None:
+        """Find who meets, and carry it out."""
+        when, by = (None if f is None else self._translator.function(f) for f in (turn.when, turn.by))
+        radius = self._now(turn.radius) if turn.radius is not None else 0.0
+        first, second = self._stage.rows[turn.first], self._stage.rows[turn.second]
+        for row, other, image in pairs(scene, turn, radius, when, by):
+            a, b = Outcome(self._stage.me(first, row), Acts()), Outcome(self._stage.me(second, other, image), Acts())
+            outcomes += [a, b]
+            try:
+                self._act(scene, a, b.me)
+            except Fault as fault:
+                faults.append((min(a.order, b.order), fault))
+
+    def _act(self, scene: Scene, outcome: Outcome, *others: Any) -> None:
+        name, me = scene.turn.name, outcome.me
         try:
-            self._functions[behavior.name](me, world)
+            self._functions[name](me, *others, Surroundings(me, scene, outcome.acts))
         except IndexError as cause:
             raise Fault(settle.NO_ELEMENT) from cause
         except AttributeError as cause:
             if cause.obj is None:
                 raise Fault(settle.NOBODY) from cause
             raise BehaviorError(
-                f"behavior {behavior.name!r} uses {cause.name!r}, which {type(cause.obj).__name__} does not have.\n"
+                f"behavior {name!r} uses {cause.name!r}, which {type(cause.obj).__name__} does not have.\n"
                 f"There is nothing to read or write.\n"
                 f"Declare it as a field, or correct the name."
             ) from cause
 
-    def _come_to_rest(self, rows: Rows, row: int, me: Any, reach: float) -> bool:
-        """Apply lattice and boundaries to a written position; whether the entity died of it."""
-        if "position" not in written_by(me):
-            return False
-        dead, velocity, rest = False, None, []
-        vectors: dict[str, Any] = {name: field.vector for name, field in rows.fields.items()}
-        before, after = tuple(rows.values("position")[row]), tuple(me.position)
-        if vectors.get("velocity") is not None:
-            velocity = list(me.velocity)
-        for a, (axis, s, p) in enumerate(zip(self._grid.space.axes, before, after, strict=True)):
-            settled = _SETTLE[axis.boundary](p, s, axis.low, axis.high, axis.length, self._quantum[rows.kind], reach)
-            place, code, *happened = settled
-            if code:
-                raise Fault(code, s, p, reach, a)
-            if axis.boundary == "absorb":
-                dead |= bool(happened[0])
-            if axis.boundary == "reflect" and happened[0] and velocity is not None and a < len(velocity):
-                velocity[a] = -velocity[a]
-                me.velocity = vectors["velocity"](*velocity)
-            rest.append(place)
-        me.position = vectors["position"](*rest)
-        return dead
 
-    # ---- The initial state ----
-
-    def _populate(self) -> None:
-        """Draw and take the sources in order; ids count on over all of them."""
-        following = 0
-        parts: dict[type[Entity], list[tuple[NDArray[np.int64], dict[str, list[Any]]]]] = {k: [] for k in self._types}
-        for source in self.sim.sources:
-            rows = self._types[source.type]
-            ids = np.arange(following, following + source.count, dtype=np.int64)
-            if isinstance(source, Scatter):
-                values = {name: self._drawn(source, rows, name, ids) for name in rows.fields}
-            else:
-                ids = np.asarray(source.fields.get("id", ids), np.int64)
-                values = {name: _given(rows, name, source.fields[name]) for name in rows.fields}
-            values["position"] = [
-                self._placed(rows, id, p) for id, p in zip(ids.tolist(), values["position"], strict=True)
-            ]
-            parts[source.type].append((ids, values))
-            following = max(following, int(ids.max(initial=-1)) + 1)
-        for kind, rows in self._types.items():
-            rows.ids = np.concatenate([ids for ids, _ in parts[kind]] or [rows.ids])
-            order = np.argsort(rows.ids)
-            rows.ids = rows.ids[order]
-            for name, field in rows.fields.items():
-                columns = stored(field, [value for _, values in parts[kind] for value in values[name]])
-                rows.columns.update({n: c[order] for n, c in zip(field.columns, columns, strict=True)})
-            rows.changed()
-
-    def _drawn(self, source: Scatter, rows: Rows, name: str, ids: NDArray[np.int64]) -> list[Any]:
-        """A field of scattered entities: a constant, or a function of draws that no other field shares."""
-        field = rows.fields[name]
-        rule: Any = source.fields.get(name, field.default)
-        if name == "position" and name not in source.fields:
-            rule = self._anywhere
-        elif callable(rule):
-            rule = self._translator.function(rule)
-        else:
-            if field.vector is not None and isinstance(rule, (tuple, list, np.ndarray)):
-                rule = field.vector(*rule)
-            return [held(field, self._translator.captured(rule))] * len(ids)
-        key = random.key(self.sim.seed, source.type.__name__, f"scatter.{source.index}.{name}")
-        return [held(field, self._draw(rule, source, rows, Draws(key, id, 0), id)) for id in ids.tolist()]
-
-    def _draw(self, rule: Any, source: Scatter, rows: Rows, draws: Draws, id: int) -> Any:
-        try:
-            return rule(draws)
-        except IndexError as cause:
-            fault = TickFault(0, _NOT_RUN_YET, rows.index, id, settle.NO_ELEMENT, ())
-            raise fault_error("scatter", source.type.__name__, fault) from cause
-
-    def _anywhere(self, draw: Draws) -> Vec2 | Vec3:
-        parts = [axis.low + axis.length * draw.random() for axis in self._grid.space.axes]
-        return Vec2(*parts) if len(parts) == 2 else Vec3(*parts)
-
-    def _placed(self, rows: Rows, id: int, position: Any) -> Any:
-        """An initial position on the lattice and inside the box."""
-        parts = []
-        for a, (axis, p) in enumerate(zip(self._grid.space.axes, position, strict=True)):
-            rest = settle.settle_periodic if axis.periodic else settle.settle_strict
-            p = settle.at_edge(p, axis.low, axis.high, axis.quantum)
-            place, code = rest(p, axis.low, axis.low, axis.high, axis.length, self._quantum[rows.kind], np.inf)
-            if code:
-                values, reason = (axis.low, p, axis.high, a), settle.OUTSIDE if code == settle.LEFT else code
-                fault = TickFault(0, _NOT_RUN_YET, rows.index, id, reason, values)
-                raise fault_error("scatter", rows.kind.__name__, fault)
-            parts.append(place)
-        return type(position)(*parts)
+def _plan(sim: Simulation) -> tuple[Grid, list[tuple[float, float]]]:
+    """The compiler's grid and reaches, after its checks; a rough plan for what it does not lower yet."""
+    try:
+        plan = write(sim).plan
+    except Exception:
+        if not _is_new(sim):
+            raise
+        return rough_plan(sim)
+    return plan.grid, plan.reaches
 
 
-def _given(rows: Rows, name: str, values: NDArray[Any]) -> list[Any]:
-    field = rows.fields[name]
-    columns = [values] if field.vector is None else [values[:, a] for a in range(len(field.columns))]
-    return read(field, columns)
+_NEW = {
+    "send", "inbox", "emit", "observed", "at", "around", "beside", "gradient", "deposit", "free", "free_sites",
+    "neighbors", "jump_to_free", "moved", "links", "wall", "clear",
+}  # fmt: skip
 
 
-def _store(rows: Rows, written: Sequence[Mapping[str, Any]]) -> None:
-    """Put what the entities of a type wrote into its columns."""
-    for name, field in rows.fields.items():
-        chosen = [row for row, values in enumerate(written) if name in values]
-        if not chosen:
-            continue
-        columns = stored(field, [written[row][name] for row in chosen])
-        for column_name, values in zip(field.columns, columns, strict=True):
-            rows.columns[column_name][chosen] = values
+def _is_new(sim: Simulation) -> bool:
+    """Whether the compiler may not know a word of the model yet."""
+    from weaver.called import called
+
+    if sim.layers or sim.tables or sim.messages or any(not isinstance(b, Behavior) for b in sim.behaviors):
+        return True
+    if any(k.__sites__ is not None or any(f.length for f in k.__fields__.values()) for k in sim.entity_types):
+        return True
+    return any(call.func.attr in _NEW for b in sim.behaviors for _, call in called(b.function))  # type: ignore
+
+
+def _nobody(id: int) -> RunError:
+    return RunError(
+        f"entity {id} was to be changed or removed, and there is none of this id.\n"
+        f"It was never there, or it has died.\n"
+        f"Ask run.entities for those that are there, or use put, which adds them."
+    )
 
 
 __all__ = ["Interpreter"]

@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from weaver.compiler.constants import components
 from weaver.entity import Layer
 from weaver.errors import ModelError
-from weaver.field import VECTORS, Field
+from weaver.field import Field
 from weaver.parameter import Parameter
 from weaver.space import Box
 
@@ -86,7 +85,7 @@ def _value(layer: type[Layer], field: Field, shape: tuple[int, ...], value: Any)
             raise _wrong(layer, field, f"the picture {str(value)!r}", "which has one value per cell")
         cells = _picture(layer, field, shape, Path(value))
     else:
-        cells = np.asarray(components(value) if isinstance(value, tuple(VECTORS)) else value)
+        cells = np.asarray(list(value) if field.vector is not None else value)
     if cells.dtype.kind not in "biuf":
         raise _wrong(layer, field, f"an array of {cells.dtype}", "which are no numbers")
     if cells.shape not in (inner, shape + inner):

@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from partitions.errors import GridError, RuntimeFault, TickFault
 from partitions.program import Program
 from partitions.runtime import Runtime
+from weaver.arrow import as_arrow, event_table
 from weaver.commands import Commands
-from weaver.entity import Entity, fields_of
+from weaver.entity import Entity, Layer, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
+from weaver.message import Event
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -357,6 +359,62 @@ class Run:
             table = table.select(["id", *(name for name in fields if name != "id")])
         return table
 
+    def events(self, kind: type[Event]) -> pa.Table:
+        """The events of a kind that happened since the last call, ordered by (tick, behavior, type, id, sequence).
+
+        Returns:
+            Columns tick, time, type (the name), id, and the event's fields; vectors as lists.
+
+        Raises:
+            ModelError: no behavior emits such events.
+        """
+        known = [spec.name for spec in self._program.events]
+        name = getattr(kind, "__name__", str(kind))
+        if name not in known:
+            raise ModelError(
+                f"events({name}) was asked for; the behaviors emit {', '.join(known) or 'none'}.\n"
+                f"There is nothing to give.\n"
+                f"Write world.emit({name}(...)) in a behavior."
+            )
+        with self._standing():
+            entries = self._runtime.take_events(known.index(name))
+        types = [spec.name for spec in self._program.types]
+        return event_table(kind.__fields__, entries, types, self.simulation.dt)
+
+    def layer(self, layer: type[Layer], field: str | None = None) -> NDArray[Any]:
+        """Collect the values of a layer: [y, x] or [z, y, x] in storage type, row 0 at low y.
+
+        Args:
+            layer: the layer.
+            field: which field; None: the only one, or all in a structured array. Vectors have one axis more.
+
+        Raises:
+            ModelError: the simulation has no such layer, or the layer no such field.
+            RunError: the run failed, or was stopped and its world was too large to keep.
+        """
+        from weaver.layer_array import layer_array
+
+        if layer not in self.simulation.layers:
+            raise ModelError(
+                f"layer({getattr(layer, '__name__', layer)}) was asked for; the simulation has "
+                f"{', '.join(k.__name__ for k in self.simulation.layers) or 'no layers'}.\n"
+                f"There are no such cells.\n"
+                f"Name one of its layers, the class itself."
+            )
+        index = self.simulation.kinds.index(layer)
+        kept = None if self._kept is None else self._kept["tables"].get(index)
+        if self._kept is not None and kept is None:
+            raise RunError(
+                f"layer({layer.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are "
+                f"not kept.\n"
+                f"Their state went with the workers.\n"
+                f"Ask before stop(), inside the `with` block."
+            )
+        if kept is None:
+            with self._standing():
+                kept = self._layer_columns(index)
+        return layer_array(layer, self._program.grid.cells[index].shape, kept, field)
+
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits: equal for equal states, whatever the partitions and workers."""
         if self._kept is not None:
@@ -366,7 +424,7 @@ class Run:
 
     def counts(self) -> dict[str, int]:
         """Living entities by type; of a run that moves, as of its last stand."""
-        return {spec.name: self._counts[t] for t, spec in enumerate(self._program.types)}
+        return {spec.name: self._counts[t] for t, spec in enumerate(self._program.types) if not spec.raster}
 
     def stats(self) -> dict[str, Any]:
         """How the run goes.
@@ -374,13 +432,15 @@ class Run:
         Returns:
             tick, time (of the model), seconds (spent in ticks), setup_seconds (compiling and starting),
             ticks_per_second, updates_per_second (entities times ticks per second; where entities die, with the mean of
-            their number before and after each stretch), entities and deaths {type: n}, partitions, workers, threads.
+            their number before and after each stretch); {type: n} entities, births, deaths, and lost (births that
+            found no place); {message: n} sent, read and pending, the rest having been dropped with its receivers;
+            partitions, workers, threads.
         """
         if self._kept is not None:
-            deaths = self._kept["deaths"]
+            tallies = self._kept["tallies"]
         else:
             with self._standing():
-                deaths = self._runtime.deaths()
+                tallies = self._runtime.tallies()
         seconds = self._seconds
         return {
             "tick": self.tick,
@@ -390,7 +450,14 @@ class Run:
             "ticks_per_second": self.tick / seconds if seconds else 0.0,
             "updates_per_second": self._updates / seconds if seconds else 0.0,
             "entities": self.counts(),
-            "deaths": {spec.name: deaths.get(t, 0) for t, spec in enumerate(self._program.types)},
+            **{
+                name: {spec.name: n for spec, n in zip(self._program.types, tallies[name], strict=True)}
+                for name in ("births", "deaths", "lost")
+            },
+            **{
+                name: {spec.name: n for spec, n in zip(self._program.messages, tallies[name], strict=True)}
+                for name in ("sent", "read", "pending")
+            },
             "partitions": self.partitions,
             "workers": self.workers,
             "threads": self.threads,
@@ -449,13 +516,13 @@ class Run:
                 self.pause()
                 kept: dict[str, Any] = {
                     "digest": self._runtime.digest(),
-                    "deaths": self._runtime.deaths(),
+                    "tallies": self._runtime.tallies(),
                     "tables": {},
                 }
                 if sum(self._counts[t] * _row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
                     kinds = {kind.__name__: kind for kind in self.simulation.entity_types}
                     for t, spec in enumerate(self._program.types):
-                        kept["tables"][t] = self._table(t, kinds[spec.name])
+                        kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
                 self._kept = kept
         finally:
             self._runtime.close()
@@ -489,7 +556,7 @@ class Run:
 
     def _index(self, kind: type[Entity]) -> int:
         name = getattr(kind, "__name__", repr(kind))
-        names = [spec.name for spec in self._program.types]
+        names = [spec.name for spec in self._program.types if not spec.raster]
         if kind not in self.simulation.entity_types or name not in names:
             raise ModelError(
                 f"entities of {name} were asked for; the simulation has {', '.join(names)}.\n"
@@ -517,12 +584,13 @@ class Run:
         arrays = {"id": pa.array(ids)}
         for field in fields_of(kind, self.simulation.box.dim).values():
             parts = [columns[names.index(name)] for name in field.columns]
-            if field.vector is None and not field.length:
-                arrays[field.name] = pa.array(parts[0])
-            else:
-                flat = pa.array(np.stack(parts, axis=1).ravel())
-                arrays[field.name] = pa.FixedSizeListArray.from_arrays(flat, len(parts))
+            arrays[field.name] = as_arrow(field, parts)
         return pa.table(arrays)
+
+    def _layer_columns(self, index: int) -> dict[str, NDArray[Any]]:
+        """Column -> (cells,) in the order of the ids."""
+        _, columns = self._runtime.rows(index)
+        return {c.name: values for c, values in zip(self._program.types[index].columns, columns, strict=True)}
 
     def _alive(self, asked: str) -> None:
         if self._failure is not None or self._kept is not None:

@@ -11,6 +11,8 @@ from numba import njit, types
 from numba.cpython.unsafe.tuple import tuple_setitem
 from numba.extending import overload
 
+from weaver.random import rank
+
 strict = njit(fastmath=False, error_model="numpy", nogil=True)
 """Without reassociation. The options are stated because numba takes an unstated one from the first caller."""
 
@@ -285,6 +287,13 @@ def next_draw(status):  # type: ignore[no-untyped-def]
     n = status[2]
     status[2] = n + 1
     return n
+
+
+@strict
+def letter_rank(key, tick, when, type, id, phase, seq):  # type: ignore[no-untyped-def]
+    """Where a letter comes in an inbox of random order: the rank of its sender and of how it was sent."""
+    how = ((np.int64(type) * 256 + phase) << 44) + ((when & 0xFFFFFF) << 20) + (np.int64(seq) & 0xFFFFF)
+    return rank(key, tick, id, how)
 
 
 @strict

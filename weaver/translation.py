@@ -17,6 +17,7 @@ from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import assigned_names, target_names
 from weaver.compiler.source import UNBOUND, FunctionSource
 from weaver.parameter import Parameter
+from weaver.table import Table
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 # Names with a dot cannot be written by an author, so they hide nothing of his.
@@ -84,12 +85,26 @@ class Translator:
         """A value from outside, as a behavior sees it: constants as kernels hold them, functions interpreted."""
         if value is isinstance:
             return self._is_kind
+        if isinstance(value, Table):
+            return _Columns(value)
         if isinstance(value, types.FunctionType) and value.__module__ != "weaver.vector":
             return self.function(value)
         try:
             return eval(constant(value), {**_CONSTANTS, "np": _Special})  # the very text that kernels hold
         except NotConstant:
             return function(value)
+
+
+class _Columns:
+    """A table as a behavior reads it: its columns as tuples of numbers."""
+
+    def __init__(self, table: Table) -> None:
+        self._n = len(table)
+        for name, column in table.columns.items():
+            setattr(self, name, tuple(column.tolist()))
+
+    def __len__(self) -> int:
+        return self._n
 
 
 class _Special:
@@ -137,7 +152,7 @@ class _Rewriter(ast.NodeTransformer):
             root = root.value
         value = self._outer(root.id) if isinstance(root, ast.Name) else UNBOUND
         for name in reversed(path):
-            if value is UNBOUND or isinstance(value, Parameter) or not hasattr(value, name):
+            if value is UNBOUND or isinstance(value, (Parameter, Table)) or not hasattr(value, name):
                 return self.generic_visit(node)  # type: ignore[return-value]
             value = getattr(value, name)
         return self._value(node, _CAPTURED + ast.unparse(node), value)

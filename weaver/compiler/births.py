@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from partitions.program import Column
+from weaver.compiler import footing
 from weaver.compiler.constants import constant
 from weaver.compiler.model import Model, convert
 from weaver.compiler.outlet import Outlet, outlet
@@ -55,12 +56,15 @@ def spawn(low: Lowering, node: ast.Call) -> None:
     model = low.model
     target, given = _target_and_fields(low, node, 2)
     fields = model.fields[target]
-    born = outlet(low, f"born_{model.name(target)}", "birth", target, (CELL, *_columns(model, target)))
+    columns = (CELL, *_columns(model, target))
+    if model.lattice(target) >= 0:  # where it stands is the centre of a site that it has to win
+        columns = (CELL, footing.SITE, *columns[1 + model.dim :])
+    born = outlet(low, f"born_{model.name(target)}", "birth", target, columns)
     held = _held(low, target, given)
     if "position" not in held:
         place = low.temporary("place")
         me = ast.copy_location(ast.Attribute(ast.Name(low.me or "", ast.Load()), "position", ast.Load()), node)
-        low.emit(f"{place} = {low.own_field(me, write=False)}")
+        low.emit(f"{place} = {low.value(me)}")
         held["position"] = place
     place = held["position"]
     settled, lost = low.temporary("settled"), low.temporary("lost")
@@ -80,6 +84,9 @@ def spawn(low: Lowering, node: ast.Call) -> None:
         if boundary == "absorb":
             low.emit(f"{lost} = {lost} or left{settled}")
     values = {"@cell": f"np.int32(-1) if {lost} else np.int32({low.need('here_')})"}
+    if model.lattice(target) >= 0:
+        values[footing.SITE.name] = footing.site_number(low, target, [f"{settled}{a}" for a in model.axes])
+        fields = {name: f for name, f in fields.items() if name != "position"}
     for f in fields.values():
         codes = parts(f, held[f.name]) if f.name != "position" else [f"{settled}{a}" for a in model.axes]
         values.update({c: stored(f, code) for c, code in zip(f.columns, codes, strict=True)})
@@ -97,6 +104,7 @@ def remove(low: Lowering, node: ast.Call) -> None:
             f"Write world.remove({low.me or 'me'}); to end another's life, `send` it a message or declare a `meeting` "
             f"of the two.",
         )
+    _mortal(low, node)
     low.removes = True
     low.emit(f"{low.need('status_')}[8] = 1")
 
@@ -111,6 +119,7 @@ def become(low: Lowering, node: ast.Call) -> None:
             "Every entity changes only itself, so that the order in which entities act cannot matter.",
             f"Write world.become({low.me or 'me'}, Zombie, timer=0).",
         )
+    _mortal(low, node)
     model = low.model
     rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
     target, given = _target_and_fields(low, rest, 1)
@@ -120,6 +129,13 @@ def become(low: Lowering, node: ast.Call) -> None:
             "world.become is given a position",
             "It keeps the entity's place.",
             f"Assign {low.me}.position; leave it out here.",
+        )
+    if model.lattice(target) not in (-1, model.lattice(low.me_type)):
+        low.fail(
+            node,
+            f"{model.name(low.me_type)} becomes {model.name(target)}, which stands on sites of another lattice",
+            "Whether it wins a site there is not known before the behavior has ended, and it could be neither.",
+            f"Write world.spawn({model.name(target)}, ...) and world.remove({low.me}).",
         )
     if target == low.me_type:
         low.fail(
@@ -140,6 +156,16 @@ def become(low: Lowering, node: ast.Call) -> None:
     low.emit(f"{low.need('status_')}[9] = {number}")
     for a in model.axes:
         low.need(f"s{a}_")
+
+
+def _mortal(low: Lowering, node: ast.Call) -> None:
+    if low.model.is_layer(low.me_type):
+        low.fail(
+            node,
+            f"{ast.unparse(node.func)} is called for a cell of a layer",
+            "Cells are there for good.",
+            "Write its fields.",
+        )
 
 
 def _columns(model: Model, type: int) -> tuple[Column, ...]:

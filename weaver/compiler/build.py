@@ -15,26 +15,42 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Phase, Program, TypeSpec
+from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, SiteLattice, TypeSpec
+from weaver import cells as layer_cells
 from weaver import settle
+from weaver.compiler import footing, messages, seating
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
 from weaver.compiler.model import Model
+from weaver.compiler.raster import diffusion_phase, write_fill
+from weaver.compiler.readers import check_readers
+from weaver.entity import Layer
 from weaver.errors import ModelError
+from weaver.lattice import make_lattice
 from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
-from weaver.turns import Behavior
+from weaver.turns import Behavior, Diffusion, Turn
 
-SIDE = ("arithmetic.py", "arithmetic_numba.py", "vector.py", "vector_numba.py", "random.py", "settle.py", "barrier.py")
+SIDE = (
+    "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
+    "settle.py", "lattice_numba.py", "permutation.py",
+)  # fmt: skip
 """Modules of ours that generated ones compile in."""
-SETTLE = tuple(
-    name
-    for name, made in vars(settle).items()
-    if getattr(made, "__module__", "") == settle.__name__ and not name.startswith("_")
-)
+
+
+def _functions(module: Any) -> tuple[str, ...]:
+    """The functions that a module of ours defines for generated text."""
+    return tuple(
+        name
+        for name, made in vars(module).items()
+        if getattr(made, "__module__", "") == module.__name__ and not name.startswith("_")
+    )
+
+
+SETTLE, CELLS = _functions(settle), _functions(layer_cells)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +65,7 @@ class Plan:
     """
 
     model: Model
-    behaviors: list[tuple[Behavior, list[Lowered]]]
+    behaviors: list[tuple[Any, list[Lowered]]]
     reaches: list[tuple[float, float]]
     space: Space
     grid: Grid
@@ -62,17 +78,25 @@ def plan(sim: Simulation) -> Plan:
         BehaviorError, ModelError: the model cannot run.
     """
     model = Model(sim)
-    behaviors = [(b, [lower_behavior(model, b, model.kinds.index(k)) for k in b.types]) for b in sim.behaviors]
+    behaviors = [(b, _lowered(model, b)) for b in sim.behaviors]
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
     largest = max(radii, default=0.0)
     reaches = []
-    for (behavior, _), radius in zip(behaviors, radii, strict=True):
+    for (behavior, acts), radius in zip(behaviors, radii, strict=True):
+        if isinstance(behavior, Diffusion):
+            reaches.append((0.0, 0.0))
+            continue
+        radius = max([radius, *(model.resolution(t) for act in acts for t, _ in act.lowering.cells)])
+        radius = max([radius, *(footing.spacing(act.lowering) for act in acts)])
         looks = behavior.reach if behavior.reach is not None else radius or largest or math.inf
         reaches.append((math.inf if behavior.jumps else looks, looks))
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
+    model.laid += [make_lattice(sites, box, space) for sites in model.lattices]
+    seating.lay(model)
+    footing.check_lattices(model, [(b.name, act.lowering) for b, acts in behaviors for act in acts])
     _check_radii(sim, model, behaviors, space)
     if sim.obstacles is not None:
         model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
@@ -81,6 +105,9 @@ def plan(sim: Simulation) -> Plan:
         counts[model.kinds.index(source.type)] += source.count
     searches = []
     for type in range(len(model.kinds)):
+        if model.is_layer(type):
+            searches.append(_raster(model, space, type, behaviors, reaches))
+            continue
         looked: list[float] = []
         rim = 0.0
         for (_, acts), (_, reach) in zip(behaviors, reaches, strict=True):
@@ -97,12 +124,47 @@ def plan(sim: Simulation) -> Plan:
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
         if any(a.reaches for a in acts) and math.isfinite(reach)
     ]
+    footing.widen(
+        model, searches, [(a.lowering, r) for (_, acts), (_, r) in zip(behaviors, reaches, strict=True) for a in acts]
+    )
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
     return Plan(model, behaviors, reaches, space, grid)
 
 
-def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Behavior, list[Lowered]]], space: Space) -> None:
+def _lowered(model: Model, turn: Turn) -> list[Lowered]:
+    if isinstance(turn, Behavior):
+        return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
+    return []
+
+
+def _raster(
+    model: Model,
+    space: Space,
+    type: int,
+    turns: list[tuple[Any, list[Lowered]]],
+    reaches: list[tuple[float, float]],
+) -> Search:
+    """The cells of a layer, and how far beyond a partition's own they are read."""
+    from weaver.rasters import raster_shape  # which needs this package
+
+    rim, border = 0.0, 0
+    for (turn, acts), (_, reach) in zip(turns, reaches, strict=True):
+        words = {word for act in acts for t, word in act.lowering.cells if t == type}
+        if words & {"at", "gradient"}:
+            rim = max(rim, reach + 2 * space.quantum)
+        if words & {"around", "beside", "gradient"} or (isinstance(turn, Diffusion) and type == _index(model, turn)):
+            border = 1
+    kind = model.kinds[type]
+    assert issubclass(kind, Layer)
+    return Search(rim=rim, border=border, shape=raster_shape(kind, model.sim.box))
+
+
+def _index(model: Model, turn: Diffusion) -> int:
+    return model.kinds.index(turn.layer)
+
+
+def _check_radii(sim: Simulation, model: Model, behaviors: list[tuple[Any, list[Lowered]]], space: Space) -> None:
     for behavior, acts in behaviors:
         for act in acts:
             for name in act.lowering.looked:
@@ -152,28 +214,43 @@ def write(sim: Simulation) -> Written:
     names: list[str] = []
     texts: list[list[str]] = []
     for (behavior, acts), (reach, look_reach) in zip(made.behaviors, made.reaches, strict=True):
+        if isinstance(behavior, Diffusion):
+            phase, name, lines = diffusion_phase(model, behavior)
+            phases.append(phase)
+            names.append(name)
+            texts.append(lines)
+            continue
         phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
-            texts += [act.lines, kernel.lines]
-            names.append(kernel.name)
+            ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+            texts += [act.lines, kernel.lines, lines]
+            names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
-    head = _head(made)
+    fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
+    head, ranking = _head(made), [seating.RANKS] if model.laid else []
     text = "\n".join(
         [
             *head,
             *(line for lines in model.functions.values() for line in ["", "", *lines]),
-            *(line for lines in [*texts, *(s.lines for s in scatters)] for line in ["", "", *lines]),
+            *(
+                line
+                for lines in [*texts, *(s.lines for s in scatters), *(lines for _, lines in fills), *ranking]
+                for line in ["", "", *lines]
+            ),
             "",
         ]
     )
+    check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
     reals = np.array([p.value for p in parameters if not p.integer], np.float64)
     integers = np.array([p.value for p in parameters if p.integer], np.int64)
-    names += [s.name for s in scatters]
+    names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    used.update({name: None for s in sources if isinstance(s, Drawn) for name in s.statics})
+    names += ["ranks_"] if model.laid else []
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
@@ -187,7 +264,13 @@ def write(sim: Simulation) -> Written:
         kernels=partial(load_kernels, text, tuple(names)),
         identity=identity,
         cpu=cpu,
+        fills=tuple(fill for fill, _ in fills),
         statics=statics,
+        messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
+        lattices=tuple(
+            SiteLattice(tuple(model.group(k)), lattice.shape, lattice.centres) for k, lattice in enumerate(model.laid)
+        ),
+        events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
     )
     return Written(made, text, program)
 
@@ -208,6 +291,10 @@ def _phase(
         for type, name in act.lowering.reads:
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
+        for type, _ in act.lowering.cells:
+            looks.setdefault(type)
+        for lattice, what in act.lowering.sites:
+            looks.update(dict.fromkeys(model.group(lattice) if what == "seen" else ()))
         for type in act.lowering.looked.values():
             looks.setdefault(type)
             for c in model.fields[type]["position"].columns:
@@ -215,13 +302,22 @@ def _phase(
     done, written = [], []
     for act in acts:
         own = model.fields[act.type]
-        columns = [c for f in act.lowering.written if f in own for c in own[f].columns]
+        claims = any(made.spec.kind == "claim" for made in act.lowering.outlets.values())
+        written_fields = [f for f in act.lowering.written if f in own and not (f == "position" and claims)]
+        columns = [c for f in written_fields for c in own[f].columns]
         buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
         kernel = write_kernel(model, act, buffered, reach, look_reach)
         kills = act.moves and "absorb" in model.sim.box.boundaries
         kills = kills or act.lowering.removes or bool(act.lowering.becomes)
-        outlets = tuple(made.spec for made in act.lowering.outlets.values())
-        done.append(Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets))
+        outlets = tuple(footing.keyed(model, made.spec, behavior.name) for made in act.lowering.outlets.values())
+        ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
+        inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
+        done.append(
+            Act(
+                act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves or claims, kills, outlets,
+                inboxes,
+            )  # fmt: skip
+        )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
@@ -233,6 +329,7 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
+        any(a.lowering.far or any(what == "jump" for _, what in a.lowering.sites) for a in acts),
     )
     return phase, written
 
@@ -245,7 +342,7 @@ def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
         ghost = tuple(c.name for c in columns if c.name in read)
         searched = any(t in p.looks for p in phases)
         mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
-        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal))
+        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal, model.is_layer(t)))
     return tuple(result)
 
 
@@ -262,7 +359,10 @@ def _head(made: Plan) -> list[str]:
         "",
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
-        "from weaver.random import exponential, integer, normal, uniform, uniform_between, unit2, unit3",
+        f"from weaver.cells import ({', '.join(CELLS)})",
+        "from weaver.lattice_numba import nearest_step, site_coordinate",
+        "from weaver.permutation import drawn_site",
+        "from weaver.random import exponential, integer, normal, rank, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
@@ -276,6 +376,10 @@ def _head(made: Plan) -> list[str]:
         "    return njit(signature, cache=True, **options_)",
         "",
         "",
+        "def strict_kernel_(signature):",
+        "    return njit(signature, cache=True, fastmath=False, error_model='numpy', nogil=True)",
+        "",
+        "",
         "@helper_",
         "def unit2_vector(parts):",
         "    return Vec2(parts[0], parts[1])",
@@ -286,10 +390,11 @@ def _head(made: Plan) -> list[str]:
         "    return Vec3(parts[0], parts[1], parts[2])",
         "",
         "",
-        "ONE_ = np.uintp(1)",
+        "ZERO_, ONE_, TWO_, THREE_ = np.uintp(0), np.uintp(1), np.uintp(2), np.uintp(3)",
         "LANES8_, LAST8_, LANES16_, LAST16_ = np.uintp(8), np.uintp(7), np.uintp(16), np.uintp(15)",
         f"quantum8_, quantum4_ = {made.space.quantum!r}, {made.space.quantum32!r}",
     ]
+    lines += seating.head(model)
     sizes = ", ".join(constant(a.length) for a in made.space.axes)
     lines.append(f"size_ = Vec{model.dim}({sizes})")
     for a, axis in zip(model.axes, made.space.axes, strict=True):
@@ -300,6 +405,8 @@ def _head(made: Plan) -> list[str]:
     for t, cells in enumerate(made.grid.cells):
         for a, axis, n in zip(model.axes, made.space.axes, cells.shape, strict=True):
             lines.append(f"{model.name(t)}_per_{a}_ = {constant(n / axis.length)}")
+            if model.is_layer(t):
+                lines.append(f"{model.name(t)}_cells_{a}_ = {n}")
     for name, look in model.looks.items():
         single = model.single(look.type)
         radius = max(look.radius, float(np.float32(look.radius))) if single else look.radius
@@ -354,8 +461,9 @@ def _sources(made: Plan) -> tuple[list[Drawn | Given], list[Made]]:
         else:
             scatter = write_scatter(model, source, first)
             scatters.append(scatter)
-            sources.append(Drawn(type, source.count, first, scatter.name))
+            sources.append(Drawn(type, source.count, first, scatter.name, tuple(a.name for a in scatter.arguments)))
     _check_unique(np.concatenate(chosen) if chosen else np.empty(0, np.int64), counted)
+    seating.seat(model, sources)
     return sources, scatters
 
 

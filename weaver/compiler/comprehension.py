@@ -6,7 +6,9 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weaver.compiler.layers import CELL_LOOPS, scan_cells
 from weaver.compiler.search import Search
+from weaver.compiler.walk import WALKS
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
@@ -83,6 +85,18 @@ def _loop(low: Expressions, over: ast.comprehension, element: Callable[[], None]
         if not isinstance(over.target, ast.Name):
             low.fail(over.target, "a neighbour is unpacked", "It is one entity.", "Use one name.")
         Search(low, over.iter)._each(over.target.id, lambda row, type: filtered(), flag)
+        return
+    word = low.world_word(over.iter)
+    if word in WALKS:
+        assert isinstance(over.iter, ast.Call)
+        depth = low.depth
+        WALKS[word](low, over.target, over.iter, filtered, flag)
+        low.depth = depth
+        return
+    if low.world_word(over.iter) in CELL_LOOPS:
+        if not isinstance(over.target, ast.Name):
+            low.fail(over.target, "a cell is unpacked", "It is one cell.", "Use one name.")
+        scan_cells(low, over.iter, over.target.id, filtered, flag)
         return
     names = [n.id for n in ast.walk(over.target) if isinstance(n, ast.Name)]
     before = {n: low.renamed.get(n) for n in names}

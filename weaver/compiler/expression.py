@@ -17,6 +17,7 @@ from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.elements import array_field, read_element, refuse_whole
 from weaver.compiler.helper import call_helper
+from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in
 from weaver.compiler.model import MAYBE, Ref
 from weaver.compiler.scope import DRAWS, Scope, fold
 from weaver.compiler.search import Search
@@ -223,8 +224,8 @@ class Expressions(Scope, ABC):
 
     def name(self, node: ast.Name) -> str:
         """Text of a variable or a captured value."""
-        if node.id in (self.me, self.world) or self.reference(node) is not None:
-            what = "the world" if node.id == self.world else "an entity"
+        if node.id in (self.me, self.world) or node.id in self.views or self.reference(node) is not None:
+            what = "the world" if node.id == self.world else "a message" if node.id in self.views else "an entity"
             self.fail(
                 node,
                 f"{node.id!r} is {what}, and is used as a value",
@@ -252,11 +253,15 @@ class Expressions(Scope, ABC):
             if array is not None:
                 refuse_whole(self, node, array)
             if node.value.id == self.me:
+                if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+                    return own_built_in(self, node.attr)
                 if node.attr == "id":
                     return self.need("id_")
                 return self.own_field(node, write=False)
             if node.value.id == self.world:
                 return self.world_value(node)
+            if node.value.id in self.views:
+                return self.views[node.value.id](node)
             ref = self.reference(node.value)
             if ref is not None:
                 return self.read_other(node, ref)
@@ -264,6 +269,9 @@ class Expressions(Scope, ABC):
         if value is not UNBOUND:
             return self.captured(node, value)
         word = self.world_word(node.value)
+        if word == "at":
+            assert isinstance(node.value, ast.Call)
+            return self.read_other(node, cell_at(self, node.value))
         if word in MAYBE:
             self.fail(
                 node,

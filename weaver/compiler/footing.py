@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from partitions.grid import Search as Cells
 from partitions.program import MOVED, Column
+from partitions.program import Outlet as Spec
 from weaver.compiler.outlet import Outlet, outlet
-from weaver.compiler.search import Search, leaves
-from weaver.compiler.words import draw
+from weaver.compiler.search import Search
 from weaver.errors import ModelError
+from weaver.random import key
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
@@ -358,28 +361,25 @@ class FreeSites(Search):
         low.depth = depth
 
 
-def free_sites_loop(low: Lowering, node: ast.For) -> None:
-    """`for place in world.free_sites(...)`."""
-    flag = low.temporary("left") if leaves(node.body) else None
-    if flag is not None:
-        low.emit(f"{flag} = False")
+def walk_neighbors(
+    low: Expressions, target: ast.expr, call: ast.Call, body: Callable[[], None], flag: str | None
+) -> None:
+    """`for other in world.neighbors(...)`; see `weaver.compiler.walk`."""
+    if not isinstance(target, ast.Name):
+        low.fail(target, "a neighbour is unpacked", "It is one entity.", "Write `for other in world.neighbors(...):`.")
+    Beside(low, call)._each(target.id, lambda row, type: body(), flag)
 
-    def body(place: str) -> None:
-        low.emit(f"{low.plain(node.target)} = {place}")
-        low.breaks.append(flag)
-        low.depth -= 1
-        low.block(node.body)
-        low.depth += 1
-        low.breaks.pop()
 
-    FreeSites(low, node.iter).places(body, flag)
-    if node.orelse:
-        if flag is not None:
-            low.emit(f"if not {flag}:")
-            low.block(node.orelse)
-        else:
-            for statement in node.orelse:
-                low.statement(statement)
+def walk_free_sites(
+    low: Expressions, target: ast.expr, call: ast.Call, body: Callable[[], None], flag: str | None
+) -> None:
+    """`for place in world.free_sites(...)`; see `weaver.compiler.walk`."""
+
+    def one(place: str) -> None:
+        low.emit(f"{low.plain(target)} = {place}")
+        body()
+
+    FreeSites(low, call).places(one, flag)
 
 
 # ---- moves -----------------------------------------------------------------------------------------------------------
@@ -387,6 +387,8 @@ def free_sites_loop(low: Lowering, node: ast.For) -> None:
 
 def jump(low: Lowering, node: ast.Call) -> None:
     """`world.jump_to_free(me)`."""
+    from weaver.compiler.words import draw  # which knows the words of this module
+
     _only_me(low, node, "jump_to_free")
     lattice = own_lattice(low, node, "jump_to_free")
     low.sites.setdefault((lattice, "jump"))
@@ -449,6 +451,35 @@ def claim_lines(low: Scope, made: Outlet, absorbed: bool) -> list[str]:
         stays = f"site_ == {home}{' or left_' if absorbed else ''}"
         return [*lines, f"if not ({stays}):", *(f"    {line}" for line in append)]
     return [f"if {JUMP} != 0:", f"    site_ = -{JUMP}", *(f"    {line}" for line in append)]
+
+
+# ---- what a program needs --------------------------------------------------------------------------------------------
+
+
+def spacing(low: Scope) -> float:
+    """The largest spacing of the lattices that a behavior touches: how far it reaches if nothing else is said."""
+    model = low.model
+    touched = {model.lattice(low.me_type), *(lattice for lattice, _ in low.sites)}
+    touched |= {model.lattice(m.spec.target) for m in low.outlets.values() if m.spec.kind == "birth"}
+    return max((model.lattices[lattice].spacing for lattice in touched if lattice >= 0), default=0.0)
+
+
+def widen(model: Model, searches: list[Cells], acts: Sequence[tuple[Scope, float]]) -> None:
+    """Give all types of a lattice the same cells, its sites, and a rim for all that is asked about them."""
+    for number, lattice in enumerate(model.laid):
+        group = model.group(number)
+        rims = [searches[t].rim for t in group]
+        rims += [reach for low, reach in acts if (number, "free") in low.sites]
+        asked = any(lattice == number for low, _ in acts for lattice, _ in low.sites)
+        for t in group:
+            searches[t] = replace(searches[t], rim=max(rims), shape=lattice.shape, border=int(asked))
+
+
+def keyed(model: Model, spec: Spec, behavior: str) -> Spec:
+    """An outlet with the key of its claims."""
+    if spec.kind not in ("claim", "birth") or model.lattice(spec.target) < 0:
+        return spec
+    return replace(spec, key=int(key(model.sim.seed, model.name(spec.target), behavior)))
 
 
 def check_lattices(model: Model, behaviors: Sequence[tuple[str, Scope]]) -> None:

@@ -91,10 +91,13 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         low.written.setdefault(name)
     low.reads.update(sub.reads)
     low.looked.update(sub.looked)
+    low.cells.update(sub.cells)
     low.outlets.update(sub.outlets)
     low.sites.update(sub.sites)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
     low.removes |= sub.removes
+    low.inboxes.update(sub.inboxes)
+    low.far |= sub.far
     low.draws |= sub.draws
     low.moved_by_helper |= "position" in helper.writes
     arguments = [*helper.context, *(f"me_{f}_" for f in sub.loaded)]

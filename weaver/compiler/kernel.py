@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
+from weaver.compiler import footing, messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import Model, column_name, convert
 from weaver.compiler.outlet import COUNT, ID
+from weaver.compiler.raster import cell_head, cell_loops
+from weaver.compiler.seating import seat_drawn
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
@@ -67,7 +70,7 @@ class Lowered:
     @property
     def reaches(self) -> bool:
         """Whether it does something at a distance that the exchange must know: a move or a birth."""
-        return self.moves or any(made.spec.kind == "birth" for made in self.lowering.outlets.values())
+        return self.moves or any(made.spec.kind in ("birth", "claim") for made in self.lowering.outlets.values())
 
 
 def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
@@ -83,6 +86,7 @@ def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
     if "position" in low.written and "reflect" in model.sim.box.boundaries and _turns(model, type):
         low.loaded.setdefault("velocity")
         low.written.setdefault("velocity")
+    footing.claim(low)
     name = f"{behavior.name}__{model.name(type)}_"
     parameters = [*low.context, *(f"me_{f}_" for f in low.loaded)]
     model.sources[name] = source
@@ -117,11 +121,18 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         arrays.setdefault(name, argument)
         return name
 
-    ids = array(f"{t}_ids_", Argument("ids", type))
-    start = array(f"{t}_start_", Argument("start", type))
     geometry = array(f"{t}_geometry_", Argument("geometry", type))
-    positions = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+    if model.is_layer(type):
+        for k, a in enumerate(model.axes):
+            array(f"{t}_edges_{a}_", Argument("edges", type, str(k)))
+        head = cell_head(model, type, geometry)
+    else:
+        ids = array(f"{t}_ids_", Argument("ids", type))
+        start = array(f"{t}_start_", Argument("start", type))
+        places = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
+        head = [f"id_ = {ids}[row_]", *(f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, places, strict=True))]
     known = _known_arrays(model)
+    known.update(messages.arrays(model))
     for k, made in enumerate(low.outlets.values()):
         known.update(made.arrays(k))
     prologue: list[str] = []
@@ -157,9 +168,11 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
             array(column_name(t, c), Argument("column", type, c))
         loads.append(f"me_{f}_ = {model.read(type, f, 'row_')}")
     settle = _settle(model, type, reach, lowered, absorbed) if moves else []
+    claims = [made for made in low.outlets.values() if made.spec.kind == "claim"]
+    settle += [line for made in claims for line in footing.claim_lines(low, made, absorbed)]
     stores = []
     for f in low.written:
-        if f in invented:
+        if f in invented or (f == "position" and claims):
             continue
         spec = model.fields[type][f]
         for c, part in zip(spec.columns, parts(spec, f"me_{f}_"), strict=True):
@@ -175,7 +188,9 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     if mortal:
         dead = array(f"{t}_dead_", Argument("dead", type))
         stores = [f"if {' or '.join(gone)}:", f"    {dead}[row_] = 1", "    continue", *stores]
-    entity = [f"id_ = {ids}[row_]"]
+    entity = head
+    if any(what == "jump" for _, what in low.sites):
+        entity.append(f"{footing.JUMP} = 0")
     if low.draws:
         entity.append("status_[2] = 0")
     if low.removes:
@@ -195,7 +210,6 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         settle += ["if status_[6] != 0:", *(f"    {count}[0] = before{k}_" for k, count in enumerate(counts))]
         line = "((cellz_ - rimz_) * owny_ + celly_ - rimy_)" if model.dim == 3 else "(celly_ - rimy_)"
         settle += ["    status_[5] = row_", f"    status_[7] = {line} * ownx_ + cellx_ - rimx_", "    return"]
-    entity += [f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, positions, strict=True)]
     entity += loads + body
     if "status_" in low.context:
         entity.append("keep_blame(status_, values_, id_)")
@@ -206,7 +220,12 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
     lines += [f"@kernel_({_signature(model, lowered, arrays)!r})", f"def {lowered.name}({', '.join(argument_names)}):"]
     prologue += [line for strip in strips for line in strip.allocation(model, t)]
-    lines += [f"    {line}" for line in [*prologue, *_cells(model, t, geometry, start, strips, entity, bool(counts))]]
+    if model.is_layer(type):
+        ends = any(f"from{a}_" in low.context for a in model.axes)
+        loops = cell_loops(model, type, geometry, entity, ends, bool(counts))
+    else:
+        loops = _cells(model, t, geometry, start, strips, entity, bool(counts))
+    lines += [f"    {line}" for line in [*prologue, *loops]]
     return Made(lowered.name, lines, tuple(arrays.values()))
 
 
@@ -265,11 +284,12 @@ def _known_arrays(model: Model) -> dict[str, Argument]:
         for f in model.fields[k].values():
             for c in f.columns:
                 known[column_name(t, c)] = Argument("column", k, c)
-        for kind in ("ids", "start", "geometry"):
+        for kind in ("geometry",) if model.is_layer(k) else ("ids", "start", "geometry"):
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
     known.update({name: Argument("static", 0, name) for name in model.statics})
+    known.update({f"vacant{k}_": Argument("vacant", k) for k in range(len(model.lattices))})
     return known
 
 
@@ -330,6 +350,9 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
             dtypes = {c.name: c.dtype for c in (COUNT, *outlets[argument.type].columns)}
             types.append(f"{TYPES[dtypes[argument.name]]}[::1]")
             continue
+        if argument.kind == "inbox":
+            types.append(f"{TYPES[messages.element(model, argument)]}[::1]")
+            continue
         element = _element(model, argument)
         types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
     return f"void({', '.join(types)})"
@@ -341,7 +364,8 @@ def _element(model: Model, argument: Argument) -> str:
         return TYPES[field.dtype]
     if argument.kind == "static":
         return TYPES[model.statics[argument.name].dtype.str]
-    return {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}[argument.kind]
+    fixed = {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}
+    return "int64" if argument.kind == "vacant" else fixed[argument.kind]
 
 
 # ---- initial entities -------------------------------------------------------------------------------------------
@@ -355,6 +379,7 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
     functions: list[str] = []
     body = [f"id_ = np.int64({first_id}) + np.int64(k_)", "ids_[row_] = id_", "tick_ = 0"]
     columns = [c for f in fields.values() for c in f.columns]
+    seated, statics = seat_drawn(model, type, scatter) if model.lattice(type) >= 0 else ([], ())
     for f in fields.values():
         given = scatter.fields.get(f.name)
         result = f"me_{f.name}_"
@@ -375,6 +400,8 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
                 body += ["    status_[3] = 0"]
         elif given is not None:
             body.append(f"{result} = {convert(f, _given(scatter, f, given))}")
+        elif f.name == "position" and seated:
+            body += seated
         elif f.name == "position":
             each = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
             assert f.vector is not None
@@ -384,25 +411,27 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
             ]
         else:
             body.append(f"{result} = {convert(f, constant(f.default))}")
-        if f.name == "position":
-            body += _placed(model, type, default=given is None)
+        if f.name == "position" and not (seated and given is None):
+            body += [*_placed(model, type, default=given is None), *seated]
         for c, part in zip(f.columns, parts(f, result), strict=True):
             code = f"settled{c[-1]}_" if f.name == "position" else part
             body.append(f"{column_name(t, c)}[row_] = {stored(f, code)}")
     elements = [TYPES[f.dtype] for f in fields.values() for _ in f.columns]
     signature = ", ".join(
         ["uint64", "uint64", "int64[::1]", "float64[::1]", "int64[::1]", *(f"{e}[::1]" for e in elements)]
+        + [f"Array({_element(model, s)}, 1, 'C', readonly=True)" for s in statics]
     )
     arguments = ", ".join(["first_", "last_", "status_", "values_", "ids_", *(column_name(t, c) for c in columns)])
+    arguments = ", ".join([arguments, *(s.name for s in statics)])
     lines = functions + [
-        f"@kernel_('void({signature})')",
+        f"@kernel_({f'void({signature})'!r})",
         f"def {name}({arguments}):",
         *(["    reals_, integers_ = fixed_reals_, fixed_integers_"] if any("reals_" in x for x in functions) else []),
         "    for k_ in range(first_, last_):",
         "        row_ = k_ - first_",
         *(f"        {line}" for line in body),
     ]
-    return Made(name, lines, ())
+    return Made(name, lines, statics)
 
 
 def _placed(model: Model, type: int, default: bool) -> list[str]:

@@ -5,18 +5,24 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from weaver.compiler import births
+from weaver.compiler import births, footing, messages
 from weaver.compiler.elements import array_field, augment_element, refuse_whole, write_element
 from weaver.compiler.expression import Expressions
+from weaver.compiler.layers import CELL_LOOPS, cell_at, cell_loop
 from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
+from weaver.compiler.walk import WALKS, for_loop
 
-LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {"near": lambda low, node: Search(low, node.iter).loop(node)}
+LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {
+    "near": lambda low, node: Search(low, node.iter).loop(node),
+    **dict.fromkeys(CELL_LOOPS, cell_loop),
+}
 """Words that are looped over: each emits the whole loop."""
 EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
     "spawn": births.spawn, "remove": births.remove, "become": births.become,
+    "send": messages.send, "emit": messages.emit, "jump_to_free": footing.jump,
 }  # fmt: skip
 """Words that are called for what they do: each emits it."""
 
@@ -307,6 +313,9 @@ class Lowering(Expressions):
     def for_loop(self, node: ast.For) -> None:
         """`for` over neighbours, a range, or constants."""
         word = self.world_word(node.iter)
+        if word in WALKS:
+            for_loop(self, node, WALKS[word])
+            return
         if word in LOOPS:
             LOOPS[word](self, node)
             return
@@ -344,11 +353,15 @@ class Lowering(Expressions):
         elif self.world_word(node) in MAYBE:
             found = Search(self, node).one()
             row, tag = found.row, found.tag or str(found.types[0])
+        elif self.world_word(node) == "at":
+            assert isinstance(node, ast.Call)
+            found = cell_at(self, node)
+            row, tag = found.row, str(found.types[0])
         else:
             value = self.reference(node)
             assert value is not None
             row, tag = value.row, value.tag or str(value.types[0])
-        self.emit(f"{target.row} = np.int64({row})")
+        self.emit(f"{target.row} = np.{'uintp' if target.loop else 'int64'}({row})")
         if target.tag is not None:
             self.emit(f"{target.tag} = np.int64({tag})")
 

@@ -14,6 +14,7 @@ from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
 from weaver.field import Field
 from weaver.lattice import Lattice
+from weaver.message import Event
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.sites import Sites
@@ -77,7 +78,7 @@ class Model:
     """A simulation, indexed for lowering.
 
     Attributes:
-        kinds: the entity types.
+        kinds: the entity types, then the layers.
         fields: per type, its fields, position first.
         looks: name in the generated text -> search.
         functions: generated helper functions, in order: name -> lines.
@@ -102,6 +103,8 @@ class Model:
     def __post_init__(self) -> None:
         discover(self.sim)
         self.kinds = self.sim.kinds
+        self.messages = [m for m in self.sim.messages if not issubclass(m, Event)]
+        self.events = [m for m in self.sim.messages if issubclass(m, Event)]
         self.fields = [stored_fields(k, self.dim) for k in self.kinds]
         parameters = list(self.sim.parameters.values())
         self.reals = [p for p in parameters if not p.integer]
@@ -128,7 +131,7 @@ class Model:
 
     def lattice(self, type: int) -> int:
         """Number of the lattice on which a type stands, or -1."""
-        sites = sites_of(self.kinds[type])
+        sites = sites_of(self.kinds[type]) if type >= 0 else None
         return -1 if sites is None else self.lattices.index(sites)
 
     def group(self, lattice: int) -> list[int]:
@@ -137,7 +140,17 @@ class Model:
 
     def single(self, type: int) -> bool:
         """Whether the type's positions are float32."""
-        return self.fields[type]["position"].vector in (Vec2f, Vec3f)
+        return not self.is_layer(type) and self.fields[type]["position"].vector in (Vec2f, Vec3f)
+
+    def is_layer(self, type: int) -> bool:
+        """Whether the type is a layer; none (-1) is not."""
+        return type >= 0 and issubclass(self.kinds[type], Layer)
+
+    def resolution(self, type: int) -> float:
+        """Side of a layer's cells, as declared."""
+        kind = self.kinds[type]
+        assert issubclass(kind, Layer)
+        return kind.__resolution__
 
     def is_single(self) -> bool:
         """Whether any type's positions are float32."""
@@ -203,7 +216,7 @@ def column_name(type: str, column: str) -> str:
     return f"{type.replace('_', '__')}_{field}{dot and '_'}{component}_"
 
 
-_ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim", "first", "per")
+_ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim", "first", "per", "cells")
 """What else a kernel has of a type."""
 
 

@@ -19,10 +19,13 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     """
     node = lowering.source.node
     loops: dict[str, set[int]] = {}
+    around: list[tuple[str, ast.expr]] = []
     for n in ast.walk(node):
-        if isinstance(n, (ast.For, ast.comprehension)) and lowering.world_word(n.iter) == "near":
-            if isinstance(n.target, ast.Name):
+        if isinstance(n, (ast.For, ast.comprehension)) and isinstance(n.target, ast.Name):
+            if lowering.world_word(n.iter) in ("near", "neighbors"):
                 loops.setdefault(n.target.id, set()).update(_searched(lowering, n.iter))
+            elif lowering.world_word(n.iter) in ("around", "beside"):
+                around.append((n.target.id, n.iter))
     assigned = [
         (target.id, value, n)
         for n in ast.walk(node)
@@ -32,12 +35,16 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     ]
     found: dict[str, set[int]] = {}
 
-    def types(value: ast.expr) -> set[int] | None:
-        """Type indices; empty for None; None for a value that is no entity."""
+    def types(value: ast.expr, cell: bool = False) -> set[int] | None:
+        """Type indices; empty for None; None for a value that is no entity. `cell`: whose cells around are meant."""
         if isinstance(value, ast.Constant) and value.value is None:
             return set()
         if lowering.world_word(value) in MAYBE:
             return set(_searched(lowering, value))
+        if lowering.world_word(value) == "at":
+            return set(_searched(lowering, value, 0))
+        if isinstance(value, ast.Name) and value.id == lowering.me and lowering.model.is_layer(lowering.me_type):
+            return {lowering.me_type} if cell else None
         if isinstance(value, ast.Name):
             if value.id in loops:
                 return loops[value.id]
@@ -52,6 +59,12 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     changed = True
     while changed:
         changed = False
+        for name, call in around:
+            assert isinstance(call, ast.Call)
+            for centre in [*call.args, *(k.value for k in call.keywords)][:1]:
+                kinds = types(centre, cell=True) or set()
+                changed |= not kinds <= loops.setdefault(name, set())
+                loops[name] |= kinds
         for name, value, _ in assigned:
             kinds = types(value)
             if (kinds is not None and not kinds <= found.get(name, set())) or (kinds == set() and name not in found):
@@ -76,7 +89,8 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
                 f"Assign an entity to it somewhere, or use a number such as `{name} = -1`.",
             )
         row = f"{name}_row_"
-        result[name] = Ref(tuple(sorted(kinds)), row, f"{name}_tag_" if len(kinds) > 1 else None)
+        sure = all(lowering.world_word(value) == "at" for other, value, _ in assigned if other == name)
+        result[name] = Ref(tuple(sorted(kinds)), row, f"{name}_tag_" if len(kinds) > 1 else None, sure)
     return result
 
 
@@ -92,9 +106,14 @@ def pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
     return result
 
 
-def _searched(lowering: Scope, call: ast.expr) -> list[int]:
+def _searched(lowering: Scope, call: ast.expr, place: int = 1) -> list[int]:
     assert isinstance(call, ast.Call)
-    kind = call.args[1] if len(call.args) > 1 else next((k.value for k in call.keywords if k.arg == "kind"), None)
+    name = "kind" if place else "layer"
+    kind = call.args[place] if len(call.args) > place else _keyword(call, name)
     if kind is None:
         return []  # the search itself will say that the type is missing
     return [lowering.model.kinds.index(k) for k in lowering.kinds_of(kind)]
+
+
+def _keyword(call: ast.Call, name: str) -> ast.expr | None:
+    return next((k.value for k in call.keywords if k.arg == name), None)

@@ -13,9 +13,10 @@ import math
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, lattice_numba, permutation, random, settle, vector, vector_numba
+from weaver import arithmetic_numba, barrier, cells, lattice_numba, permutation, random, settle, vector, vector_numba
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
+from weaver.compiler.layers import BUILT_IN, read_built_in
 from weaver.compiler.model import Model, Ref, column_name, stored_fields
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
@@ -31,7 +32,12 @@ SEARCHES = ("near", "nearest", "count", "pick")
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
-    *(dir(module) for module in (lattice_numba, permutation, barrier, builtins, arithmetic_numba, random, settle, vector, vector_numba))
+    *(
+        dir(module)
+        for module in (
+            barrier, builtins, arithmetic_numba, cells, lattice_numba, permutation, random, settle, vector, vector_numba
+        )  # fmt: skip
+    )
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
@@ -52,7 +58,10 @@ class Scope:
         loaded: fields of `me` that are used; written: those that are stored.
         reads: (type, field) read of others.
         looked: (look name, type) of every search.
+        cells: (layer, word) of every word that reads cells of a layer.
         outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
+        inboxes: message -> order in which it is read; far: it concerns entities anywhere.
+        views: loop variables that are neither values nor entities -> how their fields are read.
         narrowed: types that a variable has here, by an `isinstance` that holds.
         sites: (lattice, what) of all that is asked of sites: "free", "beside", "jump", "seen".
     """
@@ -79,9 +88,13 @@ class Scope:
         self.written: dict[str, None] = {}
         self.reads: dict[tuple[int, str], None] = {}
         self.looked: dict[str, int] = {}
+        self.cells: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.sites: dict[tuple[int, str], None] = {}
         self.becomes: list[int] = []
+        self.inboxes: dict[int, str] = {}
+        self.views: dict[str, Callable[[ast.Attribute], str]] = {}
+        self.far = False
         self.draws = self.moved_by_helper = self.returns = self.removes = False
         self.temporaries = 0
         self.line = 0
@@ -131,6 +144,9 @@ class Scope:
         """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
+            if self.model.is_layer(t) and node.attr in BUILT_IN:
+                parts.append(read_built_in(self, t, node.attr, self.row(ref)))
+                continue
             if node.attr == "id":
                 parts.append(f"{self.ids(t)}[{self.row(ref)}]")
                 continue
@@ -209,6 +225,13 @@ class Scope:
                 "A behavior writes its own names and fields of its own entity.",
                 "Assign to a field of the entity.",
             )
+        if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+            self.fail(
+                node,
+                f"{ast.unparse(node)} is written, but a cell stays where it is",
+                "It would no longer be that cell.",
+                "Write its fields, or let an entity move.",
+            )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
         if node.attr not in self.model.fields[self.me_type]:
@@ -238,7 +261,12 @@ class Scope:
     def outside(self, node: ast.expr) -> Any:
         """Value of a dotted name that starts outside the function; UNBOUND if it does not."""
         if isinstance(node, ast.Name):
-            if node.id in self.flow.locals or node.id in self.renamed or node.id in (self.me, self.world):
+            if (
+                node.id in self.flow.locals
+                or node.id in self.views
+                or node.id in self.renamed
+                or node.id in (self.me, self.world)
+            ):
                 return UNBOUND
             return UNBOUND if node.id in self.refs else self.source.resolve(node.id)
         if isinstance(node, ast.Attribute):

@@ -38,6 +38,14 @@ class Search:
                 "Make it two behaviors: one that moves, and after it one that looks.",
             )
         self.kinds = [lowering.model.kinds.index(k) for k in lowering.kinds_of(arguments["kind"])]
+        if any(lowering.model.is_layer(kind) for kind in self.kinds):
+            lowering.fail(
+                call,
+                f"world.{self.word} looks for cells of a layer",
+                "Cells have no place to be found at: they are there, one beside the other.",
+                "Write world.at(Grass, place) for one cell, and world.around(cell) or world.beside(cell) for those at "
+                "its sides.",
+            )
         self.radius, self.parameter = lowering.radius(arguments["radius"])
         self.when = arguments.get("when")
         self.at = arguments.get("at")

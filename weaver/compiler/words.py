@@ -6,7 +6,9 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weaver.compiler import footing
 from weaver.compiler.constants import constant
+from weaver.compiler.layers import gradient
 from weaver.compiler.model import MAYBE
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
@@ -55,6 +57,13 @@ def world_call(low: Expressions, node: ast.Call, word: str) -> str:
             f"world.{word}(...) is used within an expression",
             "It may be None, which has no fields.",
             f"Assign it first: best = world.{word}(...), then `if best:`.",
+        )
+    if word == "at":
+        low.fail(
+            node,
+            "world.at(...) is used as a value",
+            "It is a cell, and a cell's row is no number.",
+            f"Read a field of it, {ast.unparse(node)}.level, or give it a name: cell = {ast.unparse(node)}.",
         )
     if word in VALUES:
         return VALUES[word](low, node)
@@ -175,5 +184,8 @@ VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {
     "wrap": _wrap,
     "wall": _wall,
     "clear": _clear,
+    "gradient": gradient,
+    "free": footing.free,
+    "moved": footing.moved,
 }
 """Words that are values: each returns their text."""

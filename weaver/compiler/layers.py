@@ -1,0 +1,324 @@
+"""Words on layers: `around`, `beside`, `at`, `gradient`, and what is read of a cell.
+
+A row of a layer is the number of a cell in a partition's box and rim, so a neighbour is a row at a fixed distance.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from weaver.compiler.constants import constant
+from weaver.compiler.model import Ref
+from weaver.entity import Layer
+
+if TYPE_CHECKING:
+    from weaver.compiler.expression import Expressions
+    from weaver.compiler.lower import Lowering
+    from weaver.compiler.scope import Scope
+
+BUILT_IN = ("id", "position", "index")
+"""What every cell has beside its fields."""
+CELL_LOOPS = ("around", "beside")
+
+
+def own_built_in(low: Scope, name: str) -> str:
+    """Text of `me.id`, `me.position` or `me.index` in a behavior of a layer."""
+    if name == "id":
+        return low.need("id_")
+    parts = ", ".join(low.need(f"{'s' if name == 'position' else 'index'}{a}_") for a in low.model.axes)
+    return f"Vec{low.model.dim}({parts})" if name == "position" else f"({parts})"
+
+
+def read_built_in(low: Scope, type: int, name: str, row: str) -> str:
+    """Text of the id, position or index of another cell."""
+    model, t = low.model, low.model.name(type)
+    geometry = low.need(f"{t}_geometry_")
+    if name == "id":
+        shape = ", ".join(f"{t}_cells_{a}_" if a in model.axes else "1" for a in "xyz")
+        return f"cell_id({row}, {geometry}, {shape})"
+    numbers = [f"cell_along({row}, {k}, {geometry})" for k, _ in enumerate(model.axes)]
+    if name == "index":
+        return f"({', '.join(f'{number} % {t}_cells_{a}_' for number, a in zip(numbers, model.axes, strict=True))})"
+    centres = [
+        f"centre_of({number}, {low.need(f'{t}_edges_{a}_')}, length_{a}_)"
+        for number, a in zip(numbers, model.axes, strict=True)
+    ]
+    return f"Vec{model.dim}({', '.join(centres)})"
+
+
+def layer_of(low: Scope, node: ast.Call, word: str) -> int:
+    """Type index of the layer that a word names first.
+
+    Raises:
+        BehaviorError: it names none.
+    """
+    kind = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg == "layer"), None)
+    value = low.outside(kind) if kind is not None else None
+    if not (isinstance(value, type) and issubclass(value, Layer)):
+        low.fail(
+            node,
+            f"world.{word} names no layer first",
+            "It reads a cell of one layer.",
+            f"Write world.{word}(Grass, {low.me or 'me'}.position"
+            + (', "level").' if word == "gradient" else "), Grass being a class of wv.Layer."),
+        )
+    return low.model.kinds.index(low.kinds_of(kind)[0])  # type: ignore[arg-type]
+
+
+def bind(low: Scope, node: ast.Call, word: str, names: tuple[str, ...]) -> dict[str, ast.expr]:
+    """Arguments by name; all are needed.
+
+    Raises:
+        BehaviorError: one is missing or not known.
+    """
+    bound = dict(zip(names, node.args, strict=False))
+    bound.update({k.arg: k.value for k in node.keywords if k.arg})
+    if set(bound) != set(names) or len(node.args) + len(node.keywords) != len(names):
+        low.fail(
+            node,
+            f"world.{word} is called with other arguments than it has",
+            f"It takes ({', '.join(names)}), each once.",
+            f"Write world.{word}({', '.join(names)}) with these.",
+        )
+    return bound
+
+
+# ---- one cell ---------------------------------------------------------------------------------------------------
+
+
+def cell_at(low: Expressions, node: ast.Call) -> Ref:
+    """Emit what finds the cell of `world.at(Layer, place)`; a reference that is never None."""
+    type = layer_of(low, node, "at")
+    place = bind(low, node, "at", ("layer", "position"))["position"]
+    low.cells.setdefault((type, "at"))
+    return Ref((type,), _row_at(low, type, place), loop=True)
+
+
+def _row_at(low: Expressions, type: int, place: ast.expr) -> str:
+    """Emit the row of the cell of a layer that holds a place within reach; its name."""
+    model, t, row = low.model, low.model.name(type), low.temporary("cell")
+    still = _is_start(low, place)
+    if still and type == low.me_type:
+        low.emit(f"{row} = np.uintp({low.need('row_')})")
+        return row
+    alike = still and model.is_layer(low.me_type) and model.resolution(type) == model.resolution(low.me_type)
+    held = low.temporary("place")
+    if not still:
+        low.emit(f"{held} = {_place(low, place)}")
+    code = ""
+    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+        s, rim = low.need(f"s{a}_"), low.need(f"{t}_rim_{a}_")
+        local, p = f"{row}{a}_", f"{held}{a}_"
+        if alike:
+            low.emit(f"{local} = {low.need(f'cell{a}_')} - {low.need(f'rim{a}_')} + np.uintp({rim})")
+        else:
+            if still:
+                low.emit(f"{p} = np.float64({s})")
+            else:
+                limits = f"low_{a}_, high_{a}_, length_{a}_, quantum8_, {low.need('reach_')}"
+                low.emit(f"{p}, {p}far_ = place_{boundary}(np.float64({held}.{a}), np.float64({s}), {limits})")
+                low.emit(f"if {p}far_ != 0:")
+                blame = f"{low.need('status_')}, {low.need('values_')}, {p}far_, {s}, {held}.{a}, reach_, {k}"
+                low.emit(f"    blame({blame})")
+            edges, first = low.need(f"{t}_edges_{a}_"), low.need(f"{t}_first_{a}_")
+            if boundary == "periodic":
+                number = f"cell_around({p}, low_{a}_, high_{a}_, length_{a}_, {t}_per_{a}_, {edges})"
+            else:
+                number = f"cell_of({p}, low_{a}_, {t}_per_{a}_, {edges})"
+            low.emit(f"{local} = np.uintp({number} - {first} + {rim})")
+    for a in reversed(model.axes):
+        code = f"{code} * {low.need(f'{t}_e{a}_')} + {row}{a}_" if code else f"{row}{a}_"
+        code = f"({code})"
+    low.emit(f"{row} = {code}")
+    return row
+
+
+def _place(low: Expressions, node: ast.expr) -> str:
+    """Text of a place: a vector, or the position of an entity or cell."""
+    if isinstance(node, ast.Name) and node.id == low.me:
+        return low.value(ast.copy_location(ast.Attribute(node, "position", ast.Load()), node))
+    ref = low.reference(node)
+    if ref is not None:
+        return low.read_other(ast.copy_location(ast.Attribute(node, "position", ast.Load()), node), ref)
+    return low.value(node)
+
+
+def _is_start(low: Expressions, node: ast.expr) -> bool:
+    """Whether a place is surely where `me` stood when the behavior began, which lies in the box and within reach."""
+    if isinstance(node, ast.Attribute) and node.attr == "position":
+        node = node.value
+    if not (isinstance(node, ast.Name) and node.id == low.me and low.is_behavior):
+        return False
+    if low.model.is_layer(low.me_type):
+        return True
+    for n in ast.walk(low.source.node):
+        if isinstance(n, ast.Attribute) and n.attr == "position" and isinstance(n.ctx, ast.Store):
+            return False
+        if isinstance(n, ast.Call) and not low.world_word(n) and low.writes_me(n):
+            return False  # a helper may move me
+    return True
+
+
+# ---- the cells around one ---------------------------------------------------------------------------------------
+
+
+def cell_loop(low: Lowering, node: ast.For) -> None:
+    """`for cell in world.around(...)`."""
+    from weaver.compiler.search import leaves
+
+    if not isinstance(node.target, ast.Name):
+        low.fail(node.target, "a cell is unpacked", "It is one cell.", "Write `for cell in world.around(me):`.")
+    flag = low.temporary("left") if leaves(node.body) else None
+    if flag is not None:
+        low.emit(f"{flag} = False")
+
+    def body() -> None:
+        low.breaks.append(flag)
+        low.depth -= 1
+        low.block(node.body)
+        low.depth += 1
+        low.breaks.pop()
+
+    scan_cells(low, node.iter, node.target.id, body, flag)
+    if node.orelse:
+        if flag is not None:
+            low.emit(f"if not {flag}:")
+            low.block(node.orelse)
+        else:
+            for statement in node.orelse:
+                low.statement(statement)
+
+
+def scan_cells(low: Expressions, call: ast.expr, name: str, body: Callable[[], None], flag: str | None) -> None:
+    """Emit the loops over the cells around one, `name` being the neighbour; `body` emits what is done with it.
+
+    All loops go over 0, 1, 2 along an axis, less where the world ends. Where it does not, which the kernel knows of
+    whole lines of cells, the bounds are constants, and the compiler unrolls the loops to rows at fixed distances.
+
+    Args:
+        low: where to.
+        call: the call of `around` or `beside`.
+        name: the author's name of the neighbour.
+        body: called once, to emit at the right depth.
+        flag: name that is True once the loops must end.
+    """
+    assert isinstance(call, ast.Call)
+    word = low.world_word(call)
+    assert word is not None
+    type, row, bounds = _centre(low, call, word)
+    model, t = low.model, low.model.name(type)
+    low.cells.setdefault((type, word))
+    depth, n = low.depth, low.temporary("")[:-1]
+    steps = [f"{a}{n}_" for a in model.axes]
+    for a, step in reversed(list(zip(model.axes, steps, strict=True))):
+        low.emit(f"for {step} in range({bounds[a][0]}, {bounds[a][1]}):")
+        low.depth += 1
+    centre = " & ".join(f"({step} == ONE_)" for step in steps)
+    if word == "around":
+        low.emit(f"if {centre}:")
+    else:
+        sides = " + ".join(f"({step} != ONE_)" for step in steps)
+        low.emit(f"if {sides} != 1:")
+    low.emit("    continue")
+    far, back = steps[-1], "ONE_"
+    for a, step in reversed(list(zip(model.axes[:-1], steps[:-1], strict=True))):
+        e = low.need(f"{t}_e{a}_")
+        far, back = f"({far} * {e} + {step})", f"({back} * {e} + ONE_)"
+    j = f"j{n}_"
+    low.emit(f"{j} = {row} + {far} - {back}")
+    before = low.refs.get(name)
+    low.refs[name] = Ref((type,), j, loop=True)
+    body()
+    low.depth = depth + len(steps)
+    low.refs.pop(name, None)
+    if before is not None:
+        low.refs[name] = before
+    if flag is not None:
+        for _ in steps[1:]:
+            low.depth -= 1
+            low.emit(f"if {flag}:")
+            low.emit("    break")
+    low.depth = depth
+
+
+def _centre(low: Expressions, call: ast.Call, word: str) -> tuple[int, str, dict[str, tuple[str, str]]]:
+    """(layer, row, per axis the bounds of the loop) of the cell whose neighbours are asked for."""
+    node = bind(low, call, word, ("cell",))["cell"]
+    model = low.model
+    if isinstance(node, ast.Name) and node.id == low.me and model.is_layer(low.me_type):
+        bounds = {}
+        for a, boundary in zip(model.axes, model.sim.box.boundaries, strict=True):
+            ends = ("ZERO_", "THREE_")
+            bounds[a] = ends if boundary == "periodic" else (low.need(f"from{a}_"), low.need(f"to{a}_"))
+        return low.me_type, low.need("row_"), bounds
+    ref = cell_at(low, node) if isinstance(node, ast.Call) and low.world_word(node) == "at" else low.reference(node)
+    if ref is None or not all(model.is_layer(t) for t in ref.types) or len(ref.types) > 1:
+        low.fail(
+            node,
+            f"world.{word} is asked for what is around {ast.unparse(node)!r}",
+            "Only a cell of a layer has cells around it.",
+            f"Write world.{word}(world.at(Grass, {low.me or 'me'}.position)), or world.near(...) for entities.",
+        )
+    if isinstance(node, ast.Name) and node.id in low.refs:
+        low.fail(
+            node,
+            f"world.{word} is asked for what is around {ast.unparse(node)!r}, itself a neighbour",
+            "Partitions see one cell beyond those within reach.",
+            f"Take a cell that world.at gave: world.{word}(world.at(Grass, place)), the place within reach.",
+        )
+    type = ref.types[0]
+    row = low.temporary("centre")
+    low.emit(f"{row} = np.uintp({low.row(ref)})")
+    return type, row, ends_of(low, type, row)
+
+
+def ends_of(low: Expressions, type: int, row: str) -> dict[str, tuple[str, str]]:
+    """Emit, for each axis that ends, from where to where the neighbours of a row exist: 0 or 1, 2 or 3."""
+    model, t = low.model, low.model.name(type)
+    bounds = {}
+    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+        bounds[a] = ("ZERO_", "THREE_")
+        if boundary != "periodic":
+            bounds[a] = (f"{row}from{a}_", f"{row}to{a}_")
+            low.emit(f"{row}{a}_ = cell_along({row}, {k}, {low.need(f'{t}_geometry_')})")
+            low.emit(f"{row}from{a}_ = ONE_ if {row}{a}_ <= 0 else ZERO_")
+            low.emit(f"{row}to{a}_ = TWO_ if {row}{a}_ >= {t}_cells_{a}_ - 1 else THREE_")
+    return bounds
+
+
+def gradient(low: Expressions, node: ast.Call) -> str:
+    """`world.gradient(Layer, place, "field")` as a value."""
+    type = layer_of(low, node, "gradient")
+    bound = bind(low, node, "gradient", ("layer", "position", "field"))
+    model, t = low.model, low.model.name(type)
+    name = bound["field"].value if isinstance(bound["field"], ast.Constant) else None
+    f = model.fields[type].get(name) if isinstance(name, str) else None
+    if f is None or f.vector is not None or f.length:
+        numbers = [n for n, g in model.fields[type].items() if g.vector is None and not g.length]
+        low.fail(
+            node,
+            f"world.gradient is asked for {ast.unparse(bound['field'])} of {t}",
+            f"It takes the name of a field of one number, written out: {', '.join(numbers) or 'there is none'}.",
+            f'Write world.gradient({t}, {low.me or "me"}.position, "{numbers[0] if numbers else "level"}").',
+        )
+    assert isinstance(name, str)
+    low.cells.setdefault((type, "gradient"))
+    low.reads.setdefault((type, name))
+    (column,) = f.columns
+    values = low.column(type, column)
+    row = _row_at(low, type, bound["position"])
+    parts, stride = [], "ONE_"
+    ends = ends_of(low, type, row)
+    for a in model.axes:
+        first, end = ends[a]
+        resolution = constant(model.resolution(type))
+        low.emit(f"{row}low{a}_ = {row} - {stride} * (ONE_ - {first})")
+        low.emit(f"{row}high{a}_ = {row} + {stride} * ({end} - TWO_)")
+        sides = f"np.int64({end} - {first} - ONE_)"
+        parts.append(f"slope({values}[{row}low{a}_], {values}[{row}high{a}_], {sides}, {resolution})")
+        stride = f"{stride} * {low.need(f'{t}_e{a}_')}" if stride != "ONE_" else low.need(f"{t}_e{a}_")
+    result = low.temporary("slope")
+    low.emit(f"{result} = Vec{model.dim}({', '.join(parts)})")
+    return result

@@ -1,0 +1,170 @@
+"""Initial entities of the interpreter, and those that commands add between ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from partitions.errors import TickFault
+from weaver import random, settle
+from weaver.draws import Draws
+from weaver.entity import Entity
+from weaver.errors import ModelError, RunError
+from weaver.fault import fault_error
+from weaver.field import Field
+from weaver.played_rows import Rows, held, split, vector
+from weaver.sources import Added, Scatter
+from weaver.stage import Stage
+from weaver.tables import read_columns
+from weaver.translation import Translator
+
+_NOT_RUN_YET = -1
+
+
+class Sources:
+    """Draws and takes entities; ids count on over all of them and are never used again."""
+
+    def __init__(self, stage: Stage, translator: Translator) -> None:
+        self._stage, self._translator, self._next = stage, translator, 0
+
+    def place(self, source: Scatter | Added) -> NDArray[np.int64]:
+        """Put the entities of a source into the world; returns their ids."""
+        rows = self._stage.rows[source.type]
+        ids = np.arange(self._next, self._next + source.count, dtype=np.int64)
+        if isinstance(source, Scatter):
+            values = {name: self._drawn(source, rows, name, ids) for name in rows.fields}
+        else:
+            ids = np.asarray(source.fields.get("id", ids), np.int64)
+            values = {name: split(rows.fields[name], np.asarray(source.fields[name])) for name in rows.fields}
+        taken = [id for other in self._stage.rows.values() if "position" in other.fields for id in other.ids.tolist()]
+        both = set(taken) & set(ids.tolist())
+        if both:
+            raise ModelError(
+                f"id {min(both)} was given to two entities; ids are unique over all types.\n"
+                f"Neither could be told from the other.\n"
+                f"Give other ids, or leave the id column out."
+            )
+        values["position"] = [self._placed(rows, id, p) for id, p in zip(ids.tolist(), values["position"], strict=True)]
+        rows.insert(ids, values)
+        self._next = max(self._next, int(ids.max(initial=-1)) + 1)
+        occupancy = self._stage.sites.get(getattr(source.type, "__sites__", None))
+        if occupancy is not None:
+            occupancy.changed()
+            assert occupancy.taken is not None  # an error if two stand on one
+        return ids
+
+    # ---- Commands ----
+
+    def add(self, kind: type[Entity], table: Any, fields: Mapping[str, Any]) -> NDArray[np.int64]:
+        """Add entities as `Simulation.add` does."""
+        count, columns = read_columns(kind, self._stage.space.dim, table, fields)
+        return self.place(Added(kind, count, columns))
+
+    def update(self, kind: type[Entity], ids: Any, fields: Mapping[str, Any]) -> None:
+        """Give entities new values."""
+        rows, wanted = self._stage.rows[kind], np.atleast_1d(np.asarray(ids, np.int64))
+        found = [rows.row_of(id) for id in wanted.tolist()]
+        for id, row in zip(wanted.tolist(), found, strict=True):
+            if row is None:
+                raise RunError(
+                    f"{kind.__name__} {id} was to be updated, and there is none of this id.\n"
+                    f"It was never there, or it has died.\n"
+                    f"Ask run.entities for those that are there, or use put, which adds them."
+                )
+        values = self._read(kind, rows, wanted, fields)
+        rows.write([(row, {n: v[k] for n, v in values.items()}) for k, row in enumerate(found) if row is not None])
+
+    def put(self, kind: type[Entity], ids: Any, fields: Mapping[str, Any]) -> None:
+        """Update those that are there, and add the others."""
+        rows, wanted = self._stage.rows[kind], np.atleast_1d(np.asarray(ids, np.int64))
+        here = np.array([rows.row_of(id) is not None for id in wanted.tolist()], np.bool_)
+        if not here.all():
+            self.add(kind, None, {"id": wanted[~here], **_chosen(fields, ~here)})
+        if here.any():
+            self.update(kind, wanted[here], _chosen(fields, here))
+
+    def _read(
+        self, kind: type[Entity], rows: Rows, ids: NDArray[np.int64], fields: Mapping[str, Any]
+    ) -> dict[str, list[Any]]:
+        """New values by field."""
+        dim = self._stage.space.dim
+        given = dict(fields)
+        components = {"position", "x", "y", "z", "position_x", "position_y", "position_z"}
+        if not components & set(given):
+            given["position"] = np.zeros((len(ids), dim))
+        _, columns = read_columns(kind, dim, None, {"id": ids, **given})
+        named = {name for name in rows.fields if name in fields or any(f"{name}_" in g for g in fields)}
+        if components & set(fields):
+            named.add("position")
+        values = {name: split(rows.fields[name], np.asarray(columns[name])) for name in named}
+        if "position" in named:
+            values["position"] = [
+                self._placed(rows, id, p) for id, p in zip(ids.tolist(), values["position"], strict=True)
+            ]
+        return values
+
+    # ---- Drawing ----
+
+    def _drawn(self, source: Scatter, rows: Rows, name: str, ids: NDArray[np.int64]) -> list[Any]:
+        """A field of scattered entities: a constant, or a function of draws that no other field shares."""
+        field = rows.fields[name]
+        rule: Any = source.fields.get(name, field.default)
+        key = random.key(self._stage.sim.seed, source.type.__name__, f"scatter.{source.index}.{name}")
+        if name == "position" and name not in source.fields:
+            occupancy = self._stage.sites.get(getattr(source.type, "__sites__", None))
+            if occupancy is not None:
+                places = occupancy.scattered(key, len(ids), source.type.__name__)
+                return [held(field, place) for place in places]
+            rule = self._anywhere
+        elif callable(rule):
+            rule = self._translator.function(rule)
+        else:
+            return [held(field, self._constant(field, rule))] * len(ids)
+        return [held(field, self._draw(rule, source, rows, Draws(key, id, 0), id)) for id in ids.tolist()]
+
+    def _constant(self, field: Field, rule: Any) -> Any:
+        if field.vector is not None and isinstance(rule, (tuple, list, np.ndarray)):
+            rule = field.vector(*rule)
+        if field.length:
+            return tuple(rule) if isinstance(rule, (tuple, list, np.ndarray)) else (rule,) * field.length
+        return self._translator.captured(rule)
+
+    def _draw(self, rule: Callable[[Any], Any], source: Scatter, rows: Rows, draws: Draws, id: int) -> Any:
+        try:
+            return rule(draws)
+        except IndexError as cause:
+            fault = TickFault(0, _NOT_RUN_YET, rows.index, id, settle.NO_ELEMENT, ())
+            raise fault_error("scatter", source.type.__name__, fault) from cause
+
+    def _anywhere(self, draw: Draws) -> Any:
+        return vector(axis.low + axis.length * draw.random() for axis in self._stage.space.axes)
+
+    def _placed(self, rows: Rows, id: int, position: Any) -> Any:
+        """A given position on the lattice, inside the box, and in the middle of a site if the type lives on sites."""
+        parts = []
+        quantum = self._stage.quantum(rows)
+        for a, (axis, p) in enumerate(zip(self._stage.space.axes, position, strict=True)):
+            rest = settle.settle_periodic if axis.periodic else settle.settle_strict
+            p = settle.at_edge(p, axis.low, axis.high, axis.quantum)
+            place, code = rest(p, axis.low, axis.low, axis.high, axis.length, quantum, np.inf)
+            if code:
+                values, reason = (axis.low, p, axis.high, a), settle.OUTSIDE if code == settle.LEFT else code
+                fault = TickFault(0, _NOT_RUN_YET, rows.index, id, reason, values)
+                raise fault_error("scatter", rows.kind.__name__, fault)
+            parts.append(place)
+        occupancy = self._stage.sites.get(getattr(rows.kind, "__sites__", None))
+        if occupancy is not None:
+            parts = list(occupancy.centre(occupancy.lattice.number(occupancy.site_of(parts))))
+        return type(position)(*parts)
+
+
+def _chosen(fields: Mapping[str, Any], rows: NDArray[np.bool_]) -> dict[str, Any]:
+    """Of values (n, ...) those of some rows; what holds for all stays."""
+    result = {}
+    for name, value in fields.items():
+        many = np.ndim(value) > 0 and len(value) == len(rows)
+        result[name] = np.asarray(value)[rows] if many else value
+    return result
