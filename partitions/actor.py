@@ -20,6 +20,7 @@ from partitions.diary import Entries
 from partitions.errors import TickFault, TransportError
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
+from partitions.observe import Sample
 from partitions.probe import Probe, take
 from partitions.program import Drawn, Filled, Given, Program
 from partitions.transport import PeerTransport
@@ -47,11 +48,13 @@ class Outcome(NamedTuple):
         tick: ticks done.
         fault: an entity broke a rule, here or on another worker.
         broken: why the links to the others broke.
+        ended: the condition that ended the run.
     """
 
     tick: int
     fault: TickFault | None = None
     broken: str | None = None
+    ended: str | None = None
 
 
 class Status(NamedTuple):
@@ -144,7 +147,7 @@ class WorkerActor:
         """
         worker = self._built()
         try:
-            return Outcome(worker.advance(target, lambda: self._enter(call)))
+            return Outcome(worker.advance(target, lambda: self._enter(call)), ended=worker.ended)
         except TickFault as fault:
             return Outcome(worker.tick, fault)
         except TransportError as error:
@@ -222,6 +225,10 @@ class WorkerActor:
     def rows(self, type: int) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
         """See `Worker.rows`."""
         return self._built().rows(type)
+
+    def samples(self) -> list[Sample]:
+        """See `Worker.samples`."""
+        return self._built().samples()
 
     def links(self) -> dict[int, str]:
         """How each other worker is reached: "memory" or "tcp"."""

@@ -26,9 +26,11 @@ from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
 from partitions.grid import make_layout
 from partitions.head import Head
+from partitions.observe import whole_samples
 from partitions.probe import compare
 from partitions.program import Given, Program
 from partitions.runtime import Rows, Runtime, sorted_rows
+from partitions.sums import Value
 
 GLANCE = 0.05
 """Seconds between two looks for somebody who wants to stop the run."""
@@ -85,6 +87,7 @@ class Cluster(Runtime):
         self._worker_of = [p * workers // len(self.layout.parts) for p in range(len(self.layout.parts))]
         self._tick = self._calls = 0
         self._failed: Exception | None = None
+        self._ended: str | None = None
         self._closed = False
         self._actors: list[Any] = []
         self._places: list[Place] = []
@@ -145,6 +148,7 @@ class Cluster(Runtime):
     def command(self, command: Command) -> None:
         """Let entities come, change and go before the next tick; not during `advance`."""
         self._each("command", ray.put(command))
+        self._ended = None
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits."""
@@ -172,6 +176,15 @@ class Cluster(Runtime):
         parts = self._each("rows", type)
         columns = [np.concatenate(pieces) for pieces in zip(*(columns for _, columns in parts), strict=True)]
         return sorted_rows(np.concatenate([ids for ids, _ in parts]), columns)
+
+    @property
+    def ended(self) -> str | None:
+        """The condition that ended the last `advance`, if one did."""
+        return self._ended
+
+    def samples(self) -> list[tuple[int, int, Value]]:
+        """(tick, number of the observation, value) of all samples since the last call, in order."""
+        return whole_samples(self.program, self._each("samples"))
 
     def links(self) -> list[dict[int, str]]:
         """Of each worker, how it reaches each other one: "memory" or "tcp"."""
@@ -276,6 +289,7 @@ class Cluster(Runtime):
 
     def _finish(self, outcomes: Sequence[Outcome]) -> int:
         self._tick = min(outcome.tick for outcome in outcomes)
+        self._ended = outcomes[0].ended
         return self._tick
 
     def _failure(self, refs: Sequence[Any]) -> Exception:

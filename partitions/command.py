@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
+from partitions.mail import Mail
 from partitions.program import MOVED, Program
 from partitions.store import Array, Crew, Partition, rebuild_all
 
@@ -30,6 +31,25 @@ class Rows:
 
 
 @dataclass(frozen=True, eq=False)
+class Letter:
+    """A message from outside, to some entities.
+
+    Attributes:
+        message: index of the message.
+        to: (n,) int64 ids of the receivers.
+        columns: name -> (n,) in the storage type.
+        tick: the tick before which it comes.
+        first: number of the first of them among all that come from outside.
+    """
+
+    message: int
+    to: NDArray[np.int64]
+    columns: Mapping[str, Array]
+    tick: int
+    first: int
+
+
+@dataclass(frozen=True, eq=False)
 class Command:
     """What is to happen between two ticks, all at once; the same for every worker.
 
@@ -37,25 +57,32 @@ class Command:
         inserts: new entities, with all columns; nobody has their ids.
         writes: new values of some columns of entities that there are.
         removals: (n,) int64 ids of entities that there are and that shall go.
+        letters: messages to entities that there are.
     """
 
     inserts: Sequence[Rows] = ()
     writes: Sequence[Rows] = ()
     removals: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    letters: Sequence[Letter] = ()
 
 
 class Commands:
     """One worker's side: it acts on the rows that it owns, and then all workers exchange."""
 
-    def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange, crew: Crew, rank: int) -> None:
+    def __init__(
+        self, program: Program, parts: Sequence[Partition], exchange: Exchange, crew: Crew, rank: int, mail: Mail
+    ) -> None:
         """Nothing is indexed before the first command."""
         self._program, self._parts, self._exchange, self._crew, self._rank = program, parts, exchange, crew, rank
-        self._indices = [[IdIndex(part.tables[t]) for part in parts] for t in range(len(program.types))]
+        self._mail = mail
+        self._indices = {
+            t: [IdIndex(part.tables[t]) for part in parts] for t, spec in enumerate(program.types) if not spec.raster
+        }
 
     def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The type of each entity that is owned here, -1 for the others."""
         types = np.full(len(ids), -1, np.int64)
-        for t, indices in enumerate(self._indices):
+        for t, indices in self._indices.items():
             for index in indices:
                 types[index.rows(ids) >= 0] = t
         return types
@@ -66,6 +93,12 @@ class Commands:
             moved = self._insert(command.inserts) | self._write(command.writes) | self._remove(command.removals)
             if moved:
                 self._exchange.relocate(sorted(moved))
+            waiting = set(self._mail.readable(sorted(moved))) | {letter.message for letter in command.letters}
+            for letter in command.letters:
+                if self._rank == 0:
+                    self._mail.post(letter.message, letter.to, letter.columns, letter.tick, letter.first)
+            if waiting:
+                self._mail.deliver(sorted(waiting))
         for t in moved:
             for part in self._parts:
                 if not self._program.types[t].mortal:
@@ -107,11 +140,11 @@ class Commands:
         """Mark rows as dead. Who is removed is known by its id alone, so all types are exchanged."""
         if not len(ids):
             return set()
-        for t, indices in enumerate(self._indices):
+        for t, indices in self._indices.items():
             for part, index in zip(self._parts, indices, strict=True):
                 table = part.tables[t]
                 if not len(table.dead):  # nobody of this type can die in a phase
                     table.dead = np.zeros(table.capacity, np.uint8)
                 at = index.rows(ids)
                 table.dead[at[at >= 0]] = 1
-        return set(range(len(self._indices)))
+        return set(self._indices)

@@ -124,6 +124,8 @@ class Exchange:
         The peers stay the same for all phases: a fault spreads by each worker telling all its peers once and then
         falling silent, so nobody may wait for somebody whom the news has not reached.
         """
+        if any(one.shared for one in self._program.observations):
+            return  # samples are swapped between all
         if all(np.isfinite(phase.reach) and not phase.far for phase in self._program.phases):
             self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
 
@@ -220,6 +222,34 @@ class Exchange:
         """Send one batch to every peer; return copies of what each of them told."""
         received = self._swap({self._rank: [], **dict.fromkeys(self.peers, batch)})
         return {w: [array.copy() for array in arrays] for w, arrays in received.items() if w != self._rank}
+
+    def swap_all(self, arrays: Sequence[Array]) -> list[Batch]:
+        """Give every worker some arrays and get those of all, our own among them; all workers must be peers."""
+        batches = self._swap({w: [array.copy() for array in arrays] for w in [self._rank, *self.peers]})
+        return [batches[w] for w in sorted(batches)]
+
+    def bring(self, streams: Sequence[tuple[NDArray[np.int32], Batch]]) -> list[tuple[NDArray[np.int32], Batch]]:
+        """Bring records to the workers of the partitions that they are for, which are this one or peers.
+
+        Args:
+            streams: of each kind of record, the partition that each is for and the columns; as many on every worker.
+
+        Returns:
+            The same of all records that are for partitions here.
+        """
+        outgoing: dict[int, Batch] = {w: [] for w in [self._rank, *self.peers]}
+        for part, columns in streams:
+            worker = np.asarray(self._worker_of)[part] if self.peers else part
+            for w, batch in outgoing.items():
+                which = np.flatnonzero(worker == w) if self.peers else slice(None)
+                batch += [np.ascontiguousarray(values[which]) for values in (part, *columns)]
+        incoming = self._swap(outgoing)
+        batches = [iter(incoming[w]) for w in sorted(incoming)]
+        brought = []
+        for _, columns in streams:
+            parts, *values = (_joined([next(batch) for batch in batches]) for _ in range(1 + len(columns)))
+            brought.append((parts, values))
+        return brought
 
     def spread(self, fault: TickFault) -> TickFault:
         """Tell the fault to every peer that does not know, in place of the next exchange.
@@ -401,6 +431,11 @@ def _spread_values(values: Array, name: str, pairs: Sequence[tuple[Table, NDArra
             f"Ghosts would hold the values of others.\n"
             f"The two sides disagree about the cells: start all workers from the same program and layout."
         )
+
+
+def _joined(arrays: Sequence[Array]) -> Array:
+    """One after the other; copied if they are several, of which all but one lie in memory that is soon used again."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)
 
 
 def _fault(batch: Batch) -> TickFault | None:

@@ -12,8 +12,10 @@ from partitions.diary import Entries
 from partitions.digest import format_digest
 from partitions.exchange import NoTransport
 from partitions.grid import make_layout
+from partitions.observe import whole_samples
 from partitions.program import Program
 from partitions.runtime import Rows, Runtime, sorted_rows
+from partitions.sums import Value
 from partitions.worker import Worker
 
 
@@ -93,6 +95,15 @@ class Local(Runtime):
     def rows(self, type: int) -> Rows:
         """Ids and columns of all entities of a type, sorted by id."""
         return sorted_rows(*self._worker.rows(type))
+
+    @property
+    def ended(self) -> str | None:
+        """The condition that ended the last `advance`, if one did."""
+        return self._worker.ended
+
+    def samples(self) -> list[tuple[int, int, Value]]:
+        """(tick, number of the observation, value) of all samples since the last call, in order."""
+        return whole_samples(self.program, [self._worker.samples()])
 
     def publish(self, address: tuple[str, int], secret: bytes) -> None:
         """Send frames to the hub at this address from now on."""

@@ -54,6 +54,14 @@ class Mail:
         self._join(message, {**records, **letters})
         self.sent[message] += n
 
+    def post(self, message: int, to: NDArray[np.int64], columns: Mapping[str, Array], tick: int, first: int) -> None:
+        """Take letters from outside: of no sender, before all others of that tick, in the order in which they came."""
+        n = len(to)
+        heads = {"@to": to, "@seq": np.arange(first, first + n)}
+        letters = {k: np.asarray(heads.get(k, np.full(n, -1)), dtype) for k, dtype in _HEAD.items()}
+        self._join(message, {**columns, **letters, "@tick": np.full(n, tick, np.int64)})
+        self.sent[message] += n
+
     def deliver(self, messages: Sequence[int]) -> None:
         """Hand letters whose receiver is not here to the worker that owns it. All workers call it alike."""
         batch: list[Array] = []

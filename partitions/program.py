@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.grid import Grid
+
+if TYPE_CHECKING:
+    from partitions.sums import Statistic
 
 FAULTS = {
     1: "position is not finite",
@@ -222,6 +225,35 @@ class Given:
     columns: tuple[NDArray[Any], ...]
 
 
+@dataclass(frozen=True)
+class Observed:
+    """A statistic of all entities of a type, sampled after ticks.
+
+    `kernel(rows, tick, status, values, reals, integers, kept, *out, *arguments)` computes the value of each of the
+    rows (uint32) that counts, packed to the front of the out arrays, one per component, int64 or float64 as the
+    statistic says; `kept` int64[1] is how many there are.
+
+    Attributes:
+        name: the observation's name.
+        type: index of the type.
+        kernel: name of the function in the loaded kernels.
+        arguments: columns, or "ids", of the type.
+        every: it is sampled when the number of ticks done is a multiple of it.
+        statistic: what is made of the values.
+        shared: kernels read it, or the end of the run hangs on it, so that every worker must know it.
+        slots: where kernels find it in `integers` if the result is whole, else in `reals`.
+    """
+
+    name: str
+    type: int
+    kernel: str
+    arguments: tuple[Argument, ...]
+    every: int
+    statistic: Statistic
+    shared: bool
+    slots: tuple[int, ...]
+
+
 @dataclass(frozen=True, eq=False)
 class SiteLattice:
     """Sites, on each of which at most one entity of some types stands: the cells of these types, all the same.
@@ -263,8 +295,8 @@ class Program:
         fills: the initial values of layers, each named once.
         grid: blocks and cells.
         seed: of the run.
-        reals: initial parameter values, float64.
-        integers: initial parameter values of int parameters, int64.
+        reals: initial parameter values, float64, then room for samples that kernels read.
+        integers: initial parameter values of int parameters, int64, then the same.
         kernels: loads the compiled functions in the calling process: name -> function.
         identity: hash of all that decides the bits of a run.
         cpu: (name, features) that the kernels are compiled for.
@@ -272,6 +304,10 @@ class Program:
         messages: what entities send each other.
         events: what they tell the outside.
         lattices: of sites; `kernels` has "ranks_" if there are any.
+        observations: what is sampled.
+        until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
+            the run ends.
+        dt: length of a tick, for `time`.
     """
 
     types: tuple[TypeSpec, ...]
@@ -289,3 +325,6 @@ class Program:
     messages: tuple[MessageSpec, ...] = ()
     events: tuple[MessageSpec, ...] = ()
     lattices: tuple[SiteLattice, ...] = ()
+    observations: tuple[Observed, ...] = ()
+    until: tuple[str, ...] = ()
+    dt: float = 1.0

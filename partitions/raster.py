@@ -37,6 +37,7 @@ class Raster(Table):
         self.dead = np.empty(0, np.uint8)
         self._spare = {}
         self._rows: NDArray[np.uint32] | None = None
+        self._scratch = np.empty(0, np.uint32)
 
     @property
     def ids(self) -> NDArray[np.int64]:  # type: ignore[override]
@@ -78,8 +79,14 @@ class Raster(Table):
             at = ((cz + k // oy) * ny + cy + k % oy) * nx + cx
             self.columns[name][first : first + ox] = values[at : at + ox]
 
+    def scratch(self) -> NDArray[np.uint32]:
+        """(n + 1,) numbers for a counting sort by row, with any content."""
+        if not len(self._scratch):
+            self._scratch = np.empty(self.n + 1, np.uint32)
+        return self._scratch
+
     def nbytes(self) -> int:
         """Memory of all arrays, in bytes."""
         spare = [array for arrays in self._spare.values() for array in arrays]
         rows = 0 if self._rows is None else self._rows.nbytes
-        return rows + sum(array.nbytes for array in [*self.columns.values(), *spare])
+        return rows + self._scratch.nbytes + sum(array.nbytes for array in [*self.columns.values(), *spare])

@@ -13,6 +13,7 @@ from partitions.command import Command
 from partitions.diary import Entries
 from partitions.grid import Grid, Layout
 from partitions.program import Program
+from partitions.sums import Value
 
 Rows = tuple[NDArray[np.int64], list[NDArray[Any]]]
 
@@ -86,6 +87,15 @@ class Runtime(ABC):
     @abstractmethod
     def rows(self, type: int) -> Rows:
         """Ids and columns of all entities of a type, sorted by id."""
+
+    @property
+    @abstractmethod
+    def ended(self) -> str | None:
+        """The condition that ended the last `advance`, if one did; then there is no further tick until a command."""
+
+    @abstractmethod
+    def samples(self) -> list[tuple[int, int, Value]]:
+        """(tick, number of the observation, value) of all samples since the last call, in order."""
 
     @abstractmethod
     def publish(self, address: tuple[str, int], secret: bytes) -> None:

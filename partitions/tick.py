@@ -10,12 +10,13 @@ import numpy as np
 
 from partitions.births import Births, Litter, Newborn
 from partitions.claims import Claims
+from partitions.deposits import Deposits, Gift
 from partitions.diary import Diary
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
 from partitions.grid import Layout
 from partitions.mail import Letters, Mail
-from partitions.program import Act, Argument, Outlet, Program
+from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
 
@@ -47,6 +48,7 @@ class Tick:
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
         self.claims = Claims(program, layout, parts, exchange, kernels.get("ranks_"))
+        self.deposits = Deposits(program, parts, exchange)
         self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
@@ -85,6 +87,9 @@ class Tick:
                 self.mail.send(put.outlet.target, put.act, index, tick, put.records)
             elif put.outlet.kind == "event":
                 self.diary.note(put.outlet.target, put.act, index, tick, put.records)
+        gifts = _gifts(phase, records)
+        if gifts:
+            self.deposits.add(gifts)
         if sent:  # before anybody moves: the receiver is where the sender saw it
             self.mail.deliver(sent)
         moved = {act.type for act in phase.acts if act.moves or act.kills}
@@ -194,3 +199,21 @@ class Tick:
             return self._program.grid.cells[argument.type].edges[int(argument.name)]
         array: Array = getattr(table, argument.kind)  # ids, start, geometry, dead
         return array
+
+
+def _gifts(phase: Phase, records: Sequence[Put]) -> list[Gift]:
+    """What a phase deposits, per outlet, whether there is any here or not."""
+    gifts = []
+    for act in phase.acts:
+        for outlet in act.outlets:
+            if outlet.kind == "deposit":
+                puts = [put.records for put in records if put.act is act and put.outlet is outlet]
+                columns = {c.name: [put[c.name] for put in puts] or [np.empty(0, c.dtype)] for c in outlet.columns}
+                gifts.append(
+                    Gift(
+                        act.type,
+                        outlet,
+                        {name: np.concatenate(a) if len(a) > 1 else a[0] for name, a in columns.items()},
+                    )
+                )
+    return gifts

@@ -16,6 +16,7 @@ from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.grid import Layout
+from partitions.observe import Observer, Sample
 from partitions.program import STATUS, Drawn, Program
 from partitions.raster import Raster
 from partitions.records import NO_ID
@@ -88,7 +89,17 @@ class Worker:
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, layout, self.parts, self._exchange, self._crew, self._kernels)
-        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank)
+        self._observer = Observer(
+            program,
+            self.parts,
+            self._exchange,
+            self._crew,
+            self._kernels,
+            self._ticks.reals,
+            self._ticks.integers,
+            rank,
+        )
+        self._commands = Commands(program, self.parts, self._exchange, self._crew, rank, self._ticks.mail)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
         self._running = self._held = False
@@ -119,9 +130,10 @@ class Worker:
             self._fill()
             self._exchange.relocate(movable)
             self._ticks.claims.check(0)
+            self._exchange.narrow()
+            self._observer.sample(0)
         except (TickFault, Poisoned) as error:
             raise self._stop(error) from None
-        self._exchange.narrow()
 
     def _made(self, source: Any, first: int, last: int) -> tuple[NDArray[np.int64], dict[str, Array]]:
         spec = self._program.types[source.type]
@@ -162,7 +174,7 @@ class Worker:
     # Running
 
     def advance(self, target: int, begun: Callable[[], None] | None = None) -> int:
-        """Run ticks until `tick` is `target` or a limit set by `release`.
+        """Run ticks until `tick` is `target`, a limit set by `release`, or a condition of the program holds.
 
         Args:
             target: ticks to be done.
@@ -183,10 +195,11 @@ class Worker:
         if begun is not None:
             begun()
         due = time.monotonic()
-        while self._begin(target, due):
+        while self.ended is None and self._begin(target, due):
             started = time.monotonic()
             try:
                 self._ticks.run(self.tick)
+                self._observer.sample(self.tick + 1)
             except (TickFault, Poisoned) as error:
                 self._end(0)
                 raise self._stop(error) from None
@@ -255,7 +268,7 @@ class Worker:
 
     def set_parameters(self, reals: NDArray[np.float64], integers: NDArray[np.int64]) -> None:
         """New parameter values; only between two calls of `advance`, at the same tick on all workers."""
-        self._ticks.reals[:], self._ticks.integers[:] = reals, integers
+        self._ticks.reals[: len(reals)], self._ticks.integers[: len(integers)] = reals, integers
 
     def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """The type of each entity that is owned here, -1 for the others."""
@@ -264,8 +277,18 @@ class Worker:
     def command(self, command: Command) -> None:
         """Carry out a command between two calls of `advance`, at the same tick on all workers."""
         self._commands.run(command)
+        self._observer.ended = None
 
     # Looking
+
+    @property
+    def ended(self) -> str | None:
+        """The condition that has ended the run, until a command changes the state."""
+        return self._observer.ended
+
+    def samples(self) -> list[Sample]:
+        """See `Observer.taken`."""
+        return self._observer.taken()
 
     def show(self) -> None:
         """Publish the present state, whether it is due or not; not while another thread is in `advance`."""

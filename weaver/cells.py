@@ -11,6 +11,7 @@ import numpy as np
 from weaver.settle import (
     LOOKED_TOO_FAR,
     nearest_image,
+    on_lattice,
     settle_absorb,
     settle_clamp,
     settle_periodic,
@@ -68,6 +69,13 @@ def place_strict(p, s, low, high, length, quantum, reach):  # type: ignore[no-un
     if fault == 1 or (fault == 0 and not abs(q - s) <= reach + quantum):
         fault = LOOKED_TOO_FAR
     return (s if fault != 0 else q), fault
+
+
+@strict
+def is_beyond(p, low, high, quantum):  # type: ignore[no-untyped-def]
+    """Whether a place lies beyond an end of the box, on the lattice."""
+    q = on_lattice(p, quantum)
+    return q < low or q > high
 
 
 @strict

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.command import Command, Rows
+from partitions.command import Command, Letter, Rows
 from partitions.program import Drawn, Program
 from partitions.runtime import Runtime
 from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError, RunError
+from weaver.message import Message
 from weaver.placing import stored_columns
 from weaver.tables import ID_LIMIT, read_columns
 
@@ -27,6 +28,7 @@ class Commands:
 
     def __init__(self, program: Program, runtime: Runtime) -> None:
         self._program, self._runtime = program, runtime
+        self._letters = 0
         self._next = max((_end(source) for source in program.sources), default=0)
 
     def add(self, kind: type[Entity], index: int, table: Any, fields: Mapping[str, Any]) -> NDArray[np.int64]:
@@ -71,6 +73,28 @@ class Commands:
         wanted = np.unique(given.astype(np.int64))
         self._refuse_unknown("remove(...)", wanted, self._runtime.types_of(wanted))
         self._command(removals=wanted)
+
+    def send(self, to: Any, message: Message) -> None:
+        """See `Run.send`."""
+        name, ids = type(message).__name__, np.atleast_1d(np.asarray(to))
+        known = [spec.name for spec in self._program.messages]
+        if name not in known or ids.ndim != 1 or ids.dtype.kind not in "iu":
+            raise ModelError(
+                f"send({to!r:.40}, {name}(...)) was asked for; it takes the id of an entity, or several, and one of "
+                f"the messages {', '.join(known) or '(there are none)'}.\n"
+                f"Nobody would read it.\n"
+                f"Write run.send(5, {known[0] if known else 'Hit'}(...))."
+            )
+        wanted = ids.astype(np.int64)
+        self._refuse_unknown(f"send(..., {name})", wanted, self._runtime.types_of(wanted))
+        columns = {}
+        for field in type(message).__fields__.values():
+            value = message.values[field.name]
+            parts = [value] if field.vector is None and not field.length else list(value)
+            columns.update({c: np.full(len(ids), v, field.dtype) for c, v in zip(field.columns, parts, strict=True)})
+        letter = Letter(known.index(name), wanted, columns, self._runtime.tick, self._letters)
+        self._letters += len(wanted)
+        self._runtime.command(Command(letters=[letter]))
 
     def _changes(self, kind: type[Entity], index: int, asked: str, ids: Any, fields: Mapping[str, Any]) -> Rows:
         if "id" in fields or not fields:
@@ -117,7 +141,8 @@ class Commands:
                     f"Two entities could come to have one id.\n"
                     f"Choose smaller ids where ids are given."
                 )
-            self._next = max(self._next, end)
+            self._letters = 0
+        self._next = max(self._next, end)
         self._runtime.command(command)
 
     def _refuse_living(self, kind: type[Entity], ids: NDArray[np.int64]) -> None:

@@ -109,8 +109,10 @@ class Interpreter:
         return cells.array(field if field is not None else next(iter(cells.fields)))
 
     def events(self, kind: type[Event]) -> list[dict[str, Any]]:
-        """All events of a class so far, in order: tick, time, type, id, and the fields."""
-        return [{k: v for k, v in e.items() if k != "event"} for e in self._stage.events if e["event"] is kind]
+        """Events of a class since they were asked for last, in order: tick, time, type, id, and the fields."""
+        told, stage = [e for e in self._stage.events if e["event"] is kind], self._stage
+        stage.events = [e for e in stage.events if e["event"] is not kind]
+        return [{k: v for k, v in e.items() if k != "event"} for e in told]
 
     def observations(self) -> dict[str, list[tuple[int, Any]]]:
         """Observation -> (tick, value) of every sample."""
@@ -120,25 +122,19 @@ class Interpreter:
         """Living entities of each type."""
         return {k.__name__: len(r.ids) for k, r in self._stage.rows.items() if "position" in r.fields}
 
-    @property
-    def births(self) -> dict[str, int]:
-        """How many of each type were born."""
-        return dict(self._stage.born)
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Counts since the start, as those of a compiled run.
 
-    @property
-    def deaths(self) -> dict[str, int]:
-        """How many of each type died in behaviors."""
-        return dict(self._stage.dead)
-
-    @property
-    def lost(self) -> dict[str, int]:
-        """Births of each type that found no place."""
-        return dict(self._stage.lost)
-
-    @property
-    def dropped(self) -> dict[str, int]:
-        """Messages of each class that nobody could read."""
-        return dict(self._stage.dropped)
+        Returns:
+            {type: n} births, deaths, and lost (births that found no place); {message: n} sent, read and pending, the
+            rest having been dropped.
+        """
+        stage, types = self._stage, [k.__name__ for k in self.sim.kinds]
+        result = {
+            name: {kind: counter[kind] for kind in types}
+            for name, counter in (("births", stage.born), ("deaths", stage.dead), ("lost", stage.lost))
+        }
+        return result | stage.mailbox.tallies()
 
     def digest(self) -> str:
         """Hash of the state, equal to that of a compiled run in the same state."""
@@ -207,12 +203,13 @@ class Interpreter:
         for id in wanted.tolist():
             if id not in living:
                 raise _nobody(id)
-        for rows in self._stage.rows.values():
+        for kind, rows in self._stage.rows.items():
             if "position" in rows.fields:
-                rows.keep(~np.isin(rows.ids, wanted))
+                gone = np.isin(rows.ids, wanted)
+                self._stage.dead[kind.__name__] += int(gone.sum())
+                rows.keep(~gone)
         for id in wanted.tolist():
-            for letter in self._stage.mailbox.bury(id):
-                self._stage.dropped[letter.kind.__name__] += 1
+            self._stage.mailbox.bury(id)
         self._changed()
 
     def send(self, to: int, message: Message) -> None:
@@ -220,8 +217,7 @@ class Interpreter:
         letter = Letter(self.tick, -1, -1, -1, self._commands, type(message), message_values(message))
         self._commands += 1
         kinds = [k for k, r in self._stage.rows.items() if "position" in r.fields and r.row_of(int(to)) is not None]
-        if not self._stage.mailbox.deliver(int(to), kinds[0] if kinds else None, letter):
-            self._stage.dropped[type(message).__name__] += 1
+        self._stage.mailbox.deliver(int(to), kinds[0] if kinds else None, letter)
 
     def _changed(self) -> None:
         for rows in self._stage.rows.values():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.grid import Axis, Space
+from partitions.grid import Axis, Space, lattice_edges
 from weaver.errors import ModelError
 from weaver.sites import Sites
 from weaver.space import Box
@@ -97,23 +97,12 @@ def make_lattice(sites: Sites, box: Box, space: Space) -> Lattice:
             f"Across the seam the rows would not fit together.\n"
             f"Make the box {rows:.12g} high, that is {shape[1] + 1} * {sites.spacing:g} * math.sqrt(3) / 2."
         )
-    edges = tuple(even_edges(axis, n) for axis, n in zip(space.axes, shape, strict=True))
+    edges = tuple(lattice_edges(axis, n) for axis, n in zip(space.axes, shape, strict=True))
     centres = []
     for a, (axis, n) in enumerate(zip(space.axes, shape, strict=True)):
         shifts = (0.25, 0.75) if hexagonal and a == 0 else (0.5,)
         centres.append(np.stack([_rounded(axis, (np.arange(n) + shift) * (axis.length / n)) for shift in shifts]))
     return Lattice(shape, edges, tuple(centres), hexagonal)
-
-
-def even_edges(axis: Axis, n: int) -> NDArray[np.float64]:
-    """The n + 1 edges of n equal pieces of an axis, (n + 1,), on the position lattice.
-
-    Edge k is low + length * p / q rounded, k / n = p / q in lowest terms, so that the edges of a division are among
-    those of a finer one.
-    """
-    k = np.arange(n + 1)
-    common = np.gcd(k, n)
-    return _rounded(axis, axis.length * (k // common) / (n // common))
 
 
 def _rounded(axis: Axis, offsets: NDArray[np.floating[Any]]) -> NDArray[np.float64]:

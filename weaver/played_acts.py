@@ -104,18 +104,22 @@ class Conclusion:
         """
         me, rows, stage = outcome.me, outcome.rows, self.stage
         written = written_by(me)
+        occupancy = stage.sites.get(getattr(rows.kind, "__sites__", None))
+        if occupancy is not None and me._jumped is not None and not me._removed:
+            outcome.claim = me._jumped
+            if me._jumped >= 0:
+                written["position"] = rows.fields["position"].vector(*occupancy.centre(me._jumped))  # type: ignore[misc]
+            return
         if "position" not in written or me._removed:
             return
-        reach = np.inf if me._jumped else self.scene.reach
         before = rows.place(row_of(me))
-        outcome.place = rest = stage.settle(before, me.position, stage.quantum(rows), reach)
+        outcome.place = rest = stage.settle(before, me.position, stage.quantum(rows), self.scene.reach)
         vectors: dict[str, Any] = {name: f.vector for name, f in rows.fields.items()}
         if any(rest.mirrored) and vectors.get("velocity") is not None:
             velocity = list(getattr(me, "velocity"))  # noqa: B009
             turned = [-v if k < len(rest.mirrored) and rest.mirrored[k] else v for k, v in enumerate(velocity)]
             written["velocity"] = vectors["velocity"](*turned)
         place: Any = rest.place
-        occupancy = self._occupancy(rows.kind)
         if occupancy is not None:
             site = occupancy.lattice.number(occupancy.site_of(place))
             if site != occupancy.lattice.number(occupancy.site_of(before)) and not rest.left:
@@ -193,7 +197,7 @@ class Conclusion:
             won = occupancy.winners(self.stage.sim, self.scene.turn.name, self.scene.tick, every)
             for claim, outcome in claims:
                 self.stage.moved[claim.id] = claim.id in won
-                if claim.id not in won:
+                if claim.id not in won and claim.site >= 0:
                     written_by(outcome.me)["position"] = outcome.rows.values("position")[row_of(outcome.me)]
             for claim, (id, birth) in newborn:
                 if id in won:
@@ -240,17 +244,18 @@ class Conclusion:
         for outcome in self.outcomes:
             kinds.setdefault(outcome.rows.kind, []).append(outcome.me.id)
         mailbox.consume(self.scene.turn, kinds.items())
-        dropped = [m for id in buried for m in mailbox.bury(id)]
-        dropped += [m for id, kind in turned for m in mailbox.turn(id, kind)]
+        for id in buried:
+            mailbox.bury(id)
+        for id, kind in turned:
+            mailbox.turn(id, kind)
+        if not any(outcome.acts.letters for outcome in self.outcomes):
+            return
         where = {
             int(id): rows.kind for rows in stage.rows.values() if not isinstance(rows, CellRows) for id in rows.ids
         }
         for outcome in self.outcomes:
             for to, letter in outcome.acts.letters:
-                if not mailbox.deliver(to, where.get(to), letter):
-                    dropped.append(letter)
-        for letter in dropped:
-            stage.dropped[letter.kind.__name__] += 1
+                mailbox.deliver(to, where.get(to), letter)
 
     def _tell(self) -> None:
         """Note events in order."""

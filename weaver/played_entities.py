@@ -37,8 +37,8 @@ class Seen:
 class Me(Seen):
     """The acting entity or cell.
 
-    `_written` holds what it wrote; `_removed`, `_turned` (type, fields) what becomes of it; `_jumped` says that its
-    place is one of `jump_to_free`, to which no reach applies.
+    `_written` holds what it wrote; `_removed`, `_turned` (type, fields) what becomes of it; `_jumped` the site to
+    which `jump_to_free` sends it, -1 if there was none.
     """
 
     __slots__ = ("_jumped", "_removed", "_turned", "_written")
@@ -46,7 +46,8 @@ class Me(Seen):
     def __init__(self, rows: Rows, row: int, image: Any = None) -> None:
         super().__init__(rows, row, image)
         self._written: dict[str, Any] = {}
-        self._removed, self._jumped = False, False
+        self._removed = False
+        self._jumped: int | None = None
         self._turned: tuple[type[Entity], dict[str, Any]] | None = None
 
 
@@ -159,7 +160,8 @@ def me_class(rows: Rows) -> type[Me]:
                     f"The array has a fixed place in the store.\n"
                     f"Write me.{field.name}[k] = value."
                 )
-            self._jumped = self._jumped and field.name != "position"
+            if field.name == "position":
+                self._jumped = None
             self._written[field.name] = held(field, value)
 
         return property(get, put)

@@ -10,12 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.grid import Space
+from partitions.grid import Space, lattice_edges
 from weaver import random, settle
 from weaver.draws import Draws
 from weaver.entity import Layer
 from weaver.field import Field
-from weaver.lattice import even_edges
 from weaver.played_rows import Rows, default, held, split, vector
 from weaver.rasters import raster_shape
 from weaver.sources import Raster
@@ -34,7 +33,7 @@ class CellRows(Rows):
     def __init__(self, layer: type[Layer], index: int, fields: dict[str, Field], box: Box, space: Space) -> None:
         super().__init__(layer, index, fields, None)
         self.shape, self.space = raster_shape(layer, box), space
-        self.edges = tuple(even_edges(axis, n) for axis, n in zip(space.axes, self.shape, strict=True))
+        self.edges = tuple(lattice_edges(axis, n) for axis, n in zip(space.axes, self.shape, strict=True))
         self.resolution, self.everywhere = layer.__resolution__, layer.__everywhere__
         n = math.prod(self.shape)
         self.insert(np.arange(n), {name: [default(field)] * n for name, field in fields.items()})

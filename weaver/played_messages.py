@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -83,20 +84,25 @@ class Mailbox:
         for message in sim.messages:
             if not issubclass(message, Event) and all(kind is not message for _, kind in self._readers):
                 raise ModelError(
-                    f"{message.__name__} is sent, and no behavior reads it.\n"
-                    f"Every one would be dropped.\n"
-                    f"Write `for m in world.inbox(me, {message.__name__})` in a behavior of those who get it."
+                    f"a behavior sends {message.__name__}, which no behavior reads.\n"
+                    f"It would wait for ever.\n"
+                    f"Write `for message in world.inbox(me, {message.__name__}):` in a behavior of the type that gets "
+                    f"it."
                 )
         self._waiting: dict[int, list[Letter]] = {}
+        self._sent: Counter[str] = Counter()
+        self._read: Counter[str] = Counter()
+        self._names = [kind.__name__ for kind in sim.messages if not issubclass(kind, Event)]
         self._classes = {kind: _received_class(kind) for kind in sim.messages}
 
     def _add(self, type: type, kind: type[Message], turn: Behavior) -> None:
         first = self._readers.setdefault((type, kind), turn)
         if first is not turn:
             raise ModelError(
-                f"behaviors {first.name!r} and {turn.name!r} of {type.__name__} both read {kind.__name__}; one may.\n"
-                f"The first would leave nothing to the second.\n"
-                f"Read it in one of them, or send two kinds of message."
+                f"world.inbox({type.__name__.lower()}, {kind.__name__}) is read by two behaviors, {first.name!r} and "
+                f"{turn.name!r}.\n"
+                f"Reading empties it, so the second would see only what came in between.\n"
+                f"Read it in one of them, and keep in fields of {type.__name__} what the other needs."
             )
 
     def read(self, id: int, kind: type[Message], order: str | None, key: np.uint64, tick: int) -> list[Received]:
@@ -116,23 +122,27 @@ class Mailbox:
         """Forget what the readers of a behavior have now read: (type, ids) of all that acted."""
         for type, ids in types:
             kinds = {kind for (reader, kind), behavior in self._readers.items() if reader is type and behavior is turn}
-            if kinds:
-                for id in ids:
-                    self._waiting[id] = [m for m in self._waiting.pop(id, []) if m.kind not in kinds]
+            for id in ids if kinds else ():
+                waiting = self._waiting.pop(id, [])
+                self._read.update(m.kind.__name__ for m in waiting if m.kind in kinds)
+                self._waiting[id] = [m for m in waiting if m.kind not in kinds]
 
-    def deliver(self, id: int, type: type | None, letter: Letter) -> bool:
-        """Put a message to those of an entity; whether anyone will read it. `type` is None for one that is gone."""
-        if type is None or (type, letter.kind) not in self._readers:
-            return False
-        self._waiting.setdefault(id, []).append(letter)
-        return True
+    def deliver(self, id: int, type: type | None, letter: Letter) -> None:
+        """Put a message to those of an entity; drop it if that does not read it, or is gone (`type` is None)."""
+        self._sent[letter.kind.__name__] += 1
+        if (type, letter.kind) in self._readers:
+            self._waiting.setdefault(id, []).append(letter)
 
-    def bury(self, id: int) -> list[Letter]:
-        """Take what one who died had not read."""
-        return self._waiting.pop(id, [])
+    def bury(self, id: int) -> None:
+        """Drop what one who died had not read."""
+        self._waiting.pop(id, None)
 
-    def turn(self, id: int, type: type) -> list[Letter]:
-        """One is of another type now: take what that does not read."""
-        waiting = self._waiting.pop(id, [])
-        self._waiting[id] = [m for m in waiting if (type, m.kind) in self._readers]
-        return [m for m in waiting if (type, m.kind) not in self._readers]
+    def turn(self, id: int, type: type) -> None:
+        """One is of another type now: drop what that does not read."""
+        self._waiting[id] = [m for m in self._waiting.pop(id, []) if (type, m.kind) in self._readers]
+
+    def tallies(self) -> dict[str, dict[str, int]]:
+        """How many of each message were sent and read, and wait."""
+        waiting = Counter(m.kind.__name__ for letters in self._waiting.values() for m in letters)
+        counters = {"sent": self._sent, "read": self._read, "pending": waiting}
+        return {word: {name: counter[name] for name in self._names} for word, counter in counters.items()}

@@ -79,6 +79,16 @@ class Searches(Draws):
         found = self._found(word, kind, radius, at)
         return found if when is None else [(d2, other) for d2, other in found if when(other)]
 
+    def _unmoved(self, word: str) -> None:
+        """A search is made from where I stood."""
+        if "position" in written_by(self._me):
+            raise BehaviorError(
+                f"world.{word} is called after position was written.\n"
+                f"Neighbours are those of my position at the start of the behavior; looking from the new one would "
+                f"miss and double some.\n"
+                f"Make it two behaviors: one that moves, and after it one that looks."
+            )
+
     def _found(self, word: str, kind: Any, radius: float, at: Any) -> list[tuple[float, Other]]:
         """(distance², entity) of all within `radius`, in the order of `near`."""
         if isinstance(self._scene.turn, Meeting):
@@ -87,13 +97,7 @@ class Searches(Draws):
                 f"The owner of the other one does not see my neighbours, and both carry the meeting out.\n"
                 f"Look around in a behavior before it, and keep what was found in a field."
             )
-        if "position" in written_by(self._me):
-            raise BehaviorError(
-                f"world.{word} is called after position was written.\n"
-                f"Neighbours are those of my position at the start of the behavior; looking from the new one would "
-                f"miss and double some.\n"
-                f"Make it two behaviors: one that moves, and after it one that looks."
-            )
+        self._unmoved(word)
         here = self._start()
         centre = here
         if at is not None:

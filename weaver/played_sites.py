@@ -117,7 +117,7 @@ class Occupancy:
         """Ids of those who get the free site that they claim: least (rank, type, id)."""
         best: dict[int, tuple[int, int, int]] = {}
         for claim in claims:
-            if claim.site not in self.taken:
+            if claim.site >= 0 and claim.site not in self.taken:
                 key = random.key(sim.seed, claim.rows.kind.__name__, turn)
                 rank = int(random.rank(key, tick, claim.site, claim.id)), claim.rows.index, claim.id
                 best[claim.site] = min(best.get(claim.site, rank), rank)

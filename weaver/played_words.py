@@ -6,6 +6,9 @@ from collections.abc import Iterator
 from itertools import product
 from typing import Any, NoReturn
 
+import numpy as np
+
+from weaver import cells as cells_of_layers
 from weaver import settle
 from weaver.arithmetic import to_int
 from weaver.draws import Fault
@@ -18,6 +21,13 @@ from weaver.played_messages import Letter, Received
 from weaver.played_rows import Rows, default, held, vector
 from weaver.played_searches import Searches
 
+_PLACE = {
+    "periodic": cells_of_layers.place_periodic,
+    "reflect": cells_of_layers.place_reflect,
+    "clamp": cells_of_layers.place_clamp,
+    "absorb": cells_of_layers.place_absorb,
+    "strict": cells_of_layers.place_strict,
+}
 _SPAWN_FAULT = {settle.TOO_FAR: 9, settle.NOT_FINITE: 10, settle.LEFT: 11}
 
 
@@ -87,7 +97,8 @@ class Records(Searches):
                 "Only events are told to the outside.",
                 f"Declare class {type(event).__name__}(wv.Event).",
             )
-        self._acts.events.append((self._acts.next(), type(event), message_values(event)))
+        values = {n: v if isinstance(v, (int, float)) else list(v) for n, v in message_values(event).items()}
+        self._acts.events.append((self._acts.next(), type(event), values))
 
     def observed(self, name: str) -> Any:
         """The latest sample."""
@@ -200,10 +211,12 @@ class Fields(Records):
 
     def _within(self, position: Any, limited: bool) -> tuple[tuple[float, ...], bool]:
         """A place with the boundary applied, at its image nearest to me, and whether an absorbing end took it."""
-        space, here = self._grid.space, self._start()
-        rest = self._stage.settle(here, place(position), space.quantum, float("inf"))
-        q = tuple(s + d for s, d in zip(here, self._away(here, rest.place), strict=True))
-        for a, (s, p) in enumerate(zip(here, q, strict=True)):
-            if limited and not abs(p - s) <= self._scene.look + space.quantum:
-                raise Fault(settle.LOOKED_TOO_FAR, s, p, self._scene.look, a)
-        return q, rest.left
+        space, here, q, left = self._grid.space, self._start(), [], False
+        limit = self._scene.look if limited else np.inf
+        for a, (axis, s, p) in enumerate(zip(space.axes, here, place(position), strict=True)):
+            image, code = _PLACE[axis.boundary](p, s, axis.low, axis.high, axis.length, space.quantum, limit)
+            if code:
+                raise Fault(code, s, p, limit, a)
+            left |= axis.boundary == "absorb" and not axis.low <= settle.on_lattice(p, space.quantum) <= axis.high
+            q.append(float(image))
+        return tuple(q), left

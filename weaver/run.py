@@ -19,7 +19,7 @@ from weaver.entity import Entity, Layer, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
-from weaver.message import Event
+from weaver.message import Event, Message
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -306,6 +306,20 @@ class Run:
         """
         with self._commanded("remove()"):
             self._commands.remove(ids)
+
+    def send(self, to: Any, message: Message, /) -> None:
+        """Send a message before the next tick: `run.send(5, Hit(damage=2.0))`; its `sender` is -1.
+
+        Args:
+            to: the id of an entity, or (n,) ids.
+            message: what each of them gets.
+
+        Raises:
+            ModelError: it is no message of this simulation.
+            RunError: there is no such entity; names it.
+        """
+        with self._commanded("send()"):
+            self._commands.send(to, message)
 
     # Asking
 

@@ -51,7 +51,7 @@ class Stage:
         rows: type or layer -> its rows, in the order of type numbers.
         sites: lattice -> who stands where; ring: the links; obstacles: the geometry, or None.
         samples: observation -> the latest sample.
-        born, dead, lost, dropped: name of a type (dropped: of a message) -> how many.
+        born, dead, lost: name of a type -> how many.
         births: block -> how many were born from it.
         moved: id -> whether its last claim of a site was won.
     """
@@ -67,7 +67,6 @@ class Stage:
         self.born: Counter[str] = Counter()
         self.dead: Counter[str] = Counter()
         self.lost: Counter[str] = Counter()
-        self.dropped: Counter[str] = Counter()
         self.births: Counter[int] = Counter()
         self.moved: dict[int, bool] = {}
         self._me = {kind: me_class(r) for kind, r in rows.items()}

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from weaver import settle
+from weaver.draws import Fault
 from weaver.errors import BehaviorError
 from weaver.message import Link
-from weaver.played_entities import place, rows_of
+from weaver.played_entities import place, rows_of, written_by
 from weaver.played_links import Tie
 from weaver.played_sites import Occupancy
 from weaver.played_words import Fields
@@ -24,16 +25,16 @@ class Surroundings(Fields):
 
     def free(self, position: Any) -> bool:
         """Whether nobody stood on the site that holds a place."""
-        occupancy = self._lattice("free")
-        q, left = self._within(position, True)
-        inside = [
-            settle.wrapped(p, axis.low, axis.high, axis.length) if axis.periodic else p
-            for p, axis in zip(q, self._grid.space.axes, strict=True)
-        ]
-        return not left and occupancy.lattice.number(occupancy.site_of(inside)) not in occupancy.taken
+        occupancy, rows = self._lattice("free"), rows_of(self._me)
+        try:
+            rest = self._stage.settle(self._start(), place(position), self._stage.quantum(rows), self._scene.reach)
+        except Fault as fault:
+            raise Fault(settle.LEFT if fault.code == settle.LEFT else settle.LOOKED_TOO_FAR, *fault.values) from fault
+        return rest.left or occupancy.lattice.number(occupancy.site_of(rest.place)) not in occupancy.taken
 
     def free_sites(self, me: Any, radius: float) -> Iterator[Any]:
         """Positions of the free sites within a distance."""
+        self._unmoved("free_sites")
         return self._lattice("free_sites").free_within(self._start(), radius)
 
     def neighbors(self, me: Any, kind: Any, number: int = 0) -> Iterator[Any]:
@@ -44,6 +45,12 @@ class Surroundings(Fields):
         )  # more than any neighbour; those beside are chosen by site
         found = []
         for each in entity_types(kind):
+            if getattr(each, "__sites__", None) is not getattr(rows_of(self._me).kind, "__sites__", None):
+                raise BehaviorError(
+                    f"world.neighbors is called for {each.__name__}, which does not live on my lattice.\n"
+                    f"It has no site beside mine.\n"
+                    f"Use world.near, or declare {each.__name__} with the same sites."
+                )
             found += self._found("neighbors", each, far, None)
         return iter([other for _, other in found if occupancy.beside(here, place(other), number)])
 
@@ -51,11 +58,9 @@ class Surroundings(Fields):
         """Move to one of all free sites."""
         occupancy = self._lattice("jump_to_free")
         free = occupancy.free()
-        if free:
-            centre = occupancy.centre(free[self.integer(0, len(free))])
-            rows = rows_of(self._me)
-            self._me.position = rows.fields["position"].vector(*centre)  # type: ignore[misc]
-            self._me._jumped = True
+        free.sort(key=lambda site: (self._stage.block(tuple(occupancy.centre(site))), site))
+        written_by(self._me).pop("position", None)
+        self._me._jumped = free[self.integer(0, len(free))] if free else -1
 
     def moved(self, me: Any) -> bool:
         """Whether my last move to another site was won."""

@@ -12,6 +12,7 @@ class Interpreted:
     def __init__(self, sim):
         self.run = Interpreter(sim)
         self.step, self.set, self.digest = self.run.step, self.run.set, self.run.digest
+        self.stats, self.events, self.layer = self.run.stats, self.run.events, self.run.layer
 
     def of(self, kind):
         """Field name -> values by ascending id; vectors are rows."""
@@ -30,6 +31,11 @@ class Compiled:
     def __init__(self, sim):
         self.run = sim.start(partitions=3)
         self.step, self.set, self.digest = self.run.step, self.run.set, self.run.digest
+        self.stats, self.layer = self.run.stats, self.run.layer
+
+    def events(self, kind):
+        """Events since the last call, in order."""
+        return self.run.events(kind).to_pylist()
 
     def of(self, kind):
         """Field name -> values by ascending id; vectors are rows."""

@@ -200,6 +200,9 @@ def _held(low: Lowering, type: int, given: dict[str, ast.expr], defaults: bool =
     codes = low.values(list(given.values()))
     for (name, _), code in zip(given.items(), codes, strict=True):
         held[name] = low.temporary("field")
+        if fields[name].length:
+            low.emit(f"{held[name]} = {code}")
+            code = held[name]
         low.emit(f"{held[name]} = {convert(fields[name], code)}")
     if defaults:
         for f in fields.values():

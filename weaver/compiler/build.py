@@ -15,13 +15,24 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Phase, Program, SiteLattice, TypeSpec
+from partitions.program import (
+    Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, SiteLattice, TypeSpec,
+)  # fmt: skip
 from weaver import cells as layer_cells
 from weaver import settle
 from weaver.compiler import footing, messages, seating
 from weaver.compiler.constants import constant
-from weaver.compiler.kernel import Lowered, Made, lower_behavior, write_kernel, write_scatter
+from weaver.compiler.kernel import (
+    Lowered,
+    Made,
+    element_type,
+    known_arrays,
+    lower_behavior,
+    write_kernel,
+    write_scatter,
+)
 from weaver.compiler.model import Model
+from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
 from weaver.entity import Layer
@@ -123,6 +134,11 @@ def plan(sim: Simulation) -> Plan:
         reach
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
         if any(a.reaches for a in acts) and math.isfinite(reach)
+    ]
+    moves += [
+        look_reach
+        for (_, acts), (_, look_reach) in zip(behaviors, reaches, strict=True)
+        if any(word == "deposit" for act in acts for _, word in act.lowering.cells)
     ]
     footing.widen(
         model, searches, [(a.lowering, r) for (_, acts), (_, r) in zip(behaviors, reaches, strict=True) for a in acts]
@@ -228,6 +244,9 @@ def write(sim: Simulation) -> Written:
             names += [kernel.name, *ranks.values()]
     sources, scatters = _sources(made)
     fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
+    watched = _observations(model)
+    texts += [lines for _, lines in watched]
+    names += [one.kernel for one, _ in watched]
     head, ranking = _head(made), [seating.RANKS] if model.laid else []
     text = "\n".join(
         [
@@ -244,8 +263,9 @@ def write(sim: Simulation) -> Written:
     check_readers(model, phases)
     types = _types(model, phases)
     parameters = list(sim.parameters.values())
-    reals = np.array([p.value for p in parameters if not p.integer], np.float64)
-    integers = np.array([p.value for p in parameters if p.integer], np.int64)
+    rooms = {whole: sum(len(s) for w, s in model.observed.values() if w == whole) for whole in (False, True)}
+    reals = np.array([p.value for p in parameters if not p.integer] + [0.0] * rooms[False], np.float64)
+    integers = np.array([p.value for p in parameters if p.integer] + [0] * rooms[True], np.int64)
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
@@ -271,8 +291,19 @@ def write(sim: Simulation) -> Written:
             SiteLattice(tuple(model.group(k)), lattice.shape, lattice.centres) for k, lattice in enumerate(model.laid)
         ),
         events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
+        observations=tuple(one for one, _ in watched),
+        until=tuple(sim.conditions),
+        dt=sim.dt,
     )
     return Written(made, text, program)
+
+
+def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
+    known, shared = known_arrays(model), shared_names(model)
+    return [
+        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        for one in model.sim.observations
+    ]
 
 
 def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[..., None]]:
@@ -291,8 +322,9 @@ def _phase(
         for type, name in act.lowering.reads:
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
-        for type, _ in act.lowering.cells:
-            looks.setdefault(type)
+        for type, word in act.lowering.cells:
+            if word != "deposit":
+                looks.setdefault(type)
         for lattice, what in act.lowering.sites:
             looks.update(dict.fromkeys(model.group(lattice) if what == "seen" else ()))
         for type in act.lowering.looked.values():

@@ -6,7 +6,6 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weaver.compiler.layers import CELL_LOOPS, scan_cells
 from weaver.compiler.search import Search
 from weaver.compiler.walk import WALKS
 
@@ -92,11 +91,6 @@ def _loop(low: Expressions, over: ast.comprehension, element: Callable[[], None]
         depth = low.depth
         WALKS[word](low, over.target, over.iter, filtered, flag)
         low.depth = depth
-        return
-    if low.world_word(over.iter) in CELL_LOOPS:
-        if not isinstance(over.target, ast.Name):
-            low.fail(over.target, "a cell is unpacked", "It is one cell.", "Use one name.")
-        scan_cells(low, over.iter, over.target.id, filtered, flag)
         return
     names = [n.id for n in ast.walk(over.target) if isinstance(n, ast.Name)]
     before = {n: low.renamed.get(n) for n in names}

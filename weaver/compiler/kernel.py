@@ -131,7 +131,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         start = array(f"{t}_start_", Argument("start", type))
         places = [array(column_name(t, f"position.{a}"), Argument("column", type, f"position.{a}")) for a in model.axes]
         head = [f"id_ = {ids}[row_]", *(f"s{a}_ = {p}[row_]" for a, p in zip(model.axes, places, strict=True))]
-    known = _known_arrays(model)
+    known = known_arrays(model)
     known.update(messages.arrays(model))
     for k, made in enumerate(low.outlets.values()):
         known.update(made.arrays(k))
@@ -269,14 +269,14 @@ def _strips(model: Model, lowered: Lowered, known: dict[str, Argument]) -> list[
         for name in low.context:
             argument = known.get(name.removeprefix(look)) if name.startswith(look) else None
             if argument is not None:
-                element = _element(model, argument)
+                element = element_type(model, argument)
                 columns[name.removeprefix(look)] = f"np.{'bool_' if element == 'boolean' else element}"
         if columns:
             strips.append(Strip(look, columns))
     return strips
 
 
-def _known_arrays(model: Model) -> dict[str, Argument]:
+def known_arrays(model: Model) -> dict[str, Argument]:
     """Every array that a kernel may take, by its generated name."""
     known = {}
     for k in range(len(model.kinds)):
@@ -353,12 +353,13 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "inbox":
             types.append(f"{TYPES[messages.element(model, argument)]}[::1]")
             continue
-        element = _element(model, argument)
+        element = element_type(model, argument)
         types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
     return f"void({', '.join(types)})"
 
 
-def _element(model: Model, argument: Argument) -> str:
+def element_type(model: Model, argument: Argument) -> str:
+    """numba's name of the type of an array's elements."""
     if argument.kind in ("column", "out"):
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
@@ -419,7 +420,7 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
     elements = [TYPES[f.dtype] for f in fields.values() for _ in f.columns]
     signature = ", ".join(
         ["uint64", "uint64", "int64[::1]", "float64[::1]", "int64[::1]", *(f"{e}[::1]" for e in elements)]
-        + [f"Array({_element(model, s)}, 1, 'C', readonly=True)" for s in statics]
+        + [f"Array({element_type(model, s)}, 1, 'C', readonly=True)" for s in statics]
     )
     arguments = ", ".join(["first_", "last_", "status_", "values_", "ids_", *(column_name(t, c) for c in columns)])
     arguments = ", ".join([arguments, *(s.name for s in statics)])

@@ -15,12 +15,10 @@ from weaver.entity import Layer
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
-    from weaver.compiler.lower import Lowering
     from weaver.compiler.scope import Scope
 
 BUILT_IN = ("id", "position", "index")
 """What every cell has beside its fields."""
-CELL_LOOPS = ("around", "beside")
 
 
 def own_built_in(low: Scope, name: str) -> str:
@@ -99,40 +97,72 @@ def cell_at(low: Expressions, node: ast.Call) -> Ref:
 def _row_at(low: Expressions, type: int, place: ast.expr) -> str:
     """Emit the row of the cell of a layer that holds a place within reach; its name."""
     model, t, row = low.model, low.model.name(type), low.temporary("cell")
-    still = _is_start(low, place)
-    if still and type == low.me_type:
+    if _is_start(low, place) and type == low.me_type:
         low.emit(f"{row} = np.uintp({low.need('row_')})")
         return row
-    alike = still and model.is_layer(low.me_type) and model.resolution(type) == model.resolution(low.me_type)
-    held = low.temporary("place")
-    if not still:
-        low.emit(f"{held} = {_place(low, place)}")
+    same = _is_start(low, place) and _alike(low, type)
+    if not same:
+        numbers_of(low, type, place, row)
     code = ""
-    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
-        s, rim = low.need(f"s{a}_"), low.need(f"{t}_rim_{a}_")
-        local, p = f"{row}{a}_", f"{held}{a}_"
-        if alike:
-            low.emit(f"{local} = {low.need(f'cell{a}_')} - {low.need(f'rim{a}_')} + np.uintp({rim})")
-        else:
-            if still:
-                low.emit(f"{p} = np.float64({s})")
-            else:
-                limits = f"low_{a}_, high_{a}_, length_{a}_, quantum8_, {low.need('reach_')}"
-                low.emit(f"{p}, {p}far_ = place_{boundary}(np.float64({held}.{a}), np.float64({s}), {limits})")
-                low.emit(f"if {p}far_ != 0:")
-                blame = f"{low.need('status_')}, {low.need('values_')}, {p}far_, {s}, {held}.{a}, reach_, {k}"
-                low.emit(f"    blame({blame})")
-            edges, first = low.need(f"{t}_edges_{a}_"), low.need(f"{t}_first_{a}_")
-            if boundary == "periodic":
-                number = f"cell_around({p}, low_{a}_, high_{a}_, length_{a}_, {t}_per_{a}_, {edges})"
-            else:
-                number = f"cell_of({p}, low_{a}_, {t}_per_{a}_, {edges})"
-            low.emit(f"{local} = np.uintp({number} - {first} + {rim})")
     for a in reversed(model.axes):
-        code = f"{code} * {low.need(f'{t}_e{a}_')} + {row}{a}_" if code else f"{row}{a}_"
-        code = f"({code})"
+        rim, e = low.need(f"{t}_rim_{a}_"), low.need(f"{t}_e{a}_")
+        if same:
+            local = f"{low.need(f'cell{a}_')} - {low.need(f'rim{a}_')} + np.uintp({rim})"
+        else:
+            local = f"np.uintp({row}{a}_ - {low.need(f'{t}_first_{a}_')} + {rim})"
+        code = f"({code} * {e} + {local})" if code else f"({local})"
     low.emit(f"{row} = {code}")
     return row
+
+
+def _alike(low: Expressions, type: int) -> bool:
+    """Whether `me` is a cell of a layer whose cells are the same."""
+    return low.model.is_layer(low.me_type) and low.model.resolution(type) == low.model.resolution(low.me_type)
+
+
+def id_at(low: Expressions, type: int, place: ast.expr) -> tuple[str, str]:
+    """Emit the id of the cell that holds a place within reach; (text, whether the place is lost, which may be "")."""
+    if _is_start(low, place) and low.me is not None and _alike(low, type):
+        return low.need("id_"), ""
+    stem, model, t = low.temporary("cell"), low.model, low.model.name(type)
+    lost = numbers_of(low, type, place, stem)
+    code = ""
+    for a, boundary in reversed(list(zip(model.axes, model.sim.box.boundaries, strict=True))):
+        number = f"{stem}{a}_ % {t}_cells_{a}_" if boundary == "periodic" else f"{stem}{a}_"
+        code = f"({code} * {t}_cells_{a}_ + {number})" if code else f"({number})"
+    low.emit(f"{stem} = {code}")
+    return stem, lost
+
+
+def numbers_of(low: Expressions, type: int, place: ast.expr, stem: str) -> str:
+    """Emit `<stem>x_`, ...: the numbers of the cell that holds a place, beyond a seam counted on.
+
+    Returns:
+        Text of whether the place lies beyond an absorbing end; "" if it cannot.
+    """
+    model, t, held = low.model, low.model.name(type), low.temporary("place")
+    still, lost = _is_start(low, place), []
+    if not still:
+        low.emit(f"{held} = {_place(low, place)}")
+    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+        s, p = low.need(f"s{a}_"), f"{held}{a}_"
+        if still:
+            low.emit(f"{p} = np.float64({s})")
+        else:
+            limits = f"low_{a}_, high_{a}_, length_{a}_, quantum8_, {low.need('reach_')}"
+            low.emit(f"{p}, {p}far_ = place_{boundary}(np.float64({held}.{a}), np.float64({s}), {limits})")
+            low.emit(f"if {p}far_ != 0:")
+            blame = f"{low.need('status_')}, {low.need('values_')}, {p}far_, {s}, {held}.{a}, reach_, {k}"
+            low.emit(f"    blame({blame})")
+            if boundary == "absorb":
+                lost.append(f"is_beyond(np.float64({held}.{a}), low_{a}_, high_{a}_, quantum8_)")
+        edges = low.need(f"{t}_edges_{a}_")
+        if boundary == "periodic":
+            number = f"cell_around({p}, low_{a}_, high_{a}_, length_{a}_, {t}_per_{a}_, {edges})"
+        else:
+            number = f"cell_of({p}, low_{a}_, {t}_per_{a}_, {edges})"
+        low.emit(f"{stem}{a}_ = {number}")
+    return " or ".join(lost)
 
 
 def _place(low: Expressions, node: ast.expr) -> str:
@@ -164,48 +194,22 @@ def _is_start(low: Expressions, node: ast.expr) -> bool:
 # ---- the cells around one ---------------------------------------------------------------------------------------
 
 
-def cell_loop(low: Lowering, node: ast.For) -> None:
-    """`for cell in world.around(...)`."""
-    from weaver.compiler.search import leaves
-
-    if not isinstance(node.target, ast.Name):
-        low.fail(node.target, "a cell is unpacked", "It is one cell.", "Write `for cell in world.around(me):`.")
-    flag = low.temporary("left") if leaves(node.body) else None
-    if flag is not None:
-        low.emit(f"{flag} = False")
-
-    def body() -> None:
-        low.breaks.append(flag)
-        low.depth -= 1
-        low.block(node.body)
-        low.depth += 1
-        low.breaks.pop()
-
-    scan_cells(low, node.iter, node.target.id, body, flag)
-    if node.orelse:
-        if flag is not None:
-            low.emit(f"if not {flag}:")
-            low.block(node.orelse)
-        else:
-            for statement in node.orelse:
-                low.statement(statement)
-
-
-def scan_cells(low: Expressions, call: ast.expr, name: str, body: Callable[[], None], flag: str | None) -> None:
-    """Emit the loops over the cells around one, `name` being the neighbour; `body` emits what is done with it.
+def walk_cells(low: Expressions, target: ast.expr, call: ast.Call, body: Callable[[], None], flag: str | None) -> None:
+    """Emit the loops over the cells around one, `target` being the neighbour; `body` emits what is done with it.
 
     All loops go over 0, 1, 2 along an axis, less where the world ends. Where it does not, which the kernel knows of
     whole lines of cells, the bounds are constants, and the compiler unrolls the loops to rows at fixed distances.
 
     Args:
         low: where to.
+        target: the author's name of the neighbour.
         call: the call of `around` or `beside`.
-        name: the author's name of the neighbour.
         body: called once, to emit at the right depth.
         flag: name that is True once the loops must end.
     """
-    assert isinstance(call, ast.Call)
-    word = low.world_word(call)
+    if not isinstance(target, ast.Name):
+        low.fail(target, "a cell is unpacked", "It is one cell.", "Write `for cell in world.around(me):`.")
+    word, name = low.world_word(call), target.id
     assert word is not None
     type, row, bounds = _centre(low, call, word)
     model, t = low.model, low.model.name(type)

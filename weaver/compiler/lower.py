@@ -6,9 +6,10 @@ import ast
 from collections.abc import Callable, Sequence
 
 from weaver.compiler import births, footing, messages
+from weaver.compiler.deposits import deposit
 from weaver.compiler.elements import array_field, augment_element, refuse_whole, write_element
 from weaver.compiler.expression import Expressions
-from weaver.compiler.layers import CELL_LOOPS, cell_at, cell_loop
+from weaver.compiler.layers import cell_at
 from weaver.compiler.model import MAYBE, convert
 from weaver.compiler.references import pairs
 from weaver.compiler.scope import DRAWS
@@ -17,12 +18,11 @@ from weaver.compiler.walk import WALKS, for_loop
 
 LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {
     "near": lambda low, node: Search(low, node.iter).loop(node),
-    **dict.fromkeys(CELL_LOOPS, cell_loop),
 }
 """Words that are looped over: each emits the whole loop."""
 EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
     "spawn": births.spawn, "remove": births.remove, "become": births.become,
-    "send": messages.send, "emit": messages.emit, "jump_to_free": footing.jump,
+    "send": messages.send, "emit": messages.emit, "deposit": deposit, "jump_to_free": footing.jump,
 }  # fmt: skip
 """Words that are called for what they do: each emits it."""
 

@@ -86,6 +86,7 @@ class Model:
         becomes: every call of `become`.
         statics: name in the generated text -> array that never changes, for whoever needs it.
         laid: the lattices as they lie in the box, once the box is on the position lattice.
+        observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
     """
 
     sim: Simulation
@@ -96,6 +97,7 @@ class Model:
     sources: dict[str, FunctionSource] = field(default_factory=dict)
     helpers: dict[Any, Any] = field(default_factory=dict)
     active: list[Callable[..., Any]] = field(default_factory=list)
+    observed: dict[str, tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
     becomes: list[Become] = field(default_factory=list)
     statics: dict[str, NDArray[Any]] = field(default_factory=dict)
     laid: list[Lattice] = field(default_factory=list)

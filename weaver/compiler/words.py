@@ -10,6 +10,7 @@ from weaver.compiler import footing
 from weaver.compiler.constants import constant
 from weaver.compiler.layers import gradient
 from weaver.compiler.model import MAYBE
+from weaver.compiler.observing import observed
 from weaver.compiler.scope import DRAWS
 from weaver.compiler.search import Search
 from weaver.obstacles import NAMES
@@ -187,5 +188,6 @@ VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {
     "gradient": gradient,
     "free": footing.free,
     "moved": footing.moved,
+    "observed": observed,
 }
 """Words that are values: each returns their text."""
