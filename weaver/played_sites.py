@@ -12,6 +12,7 @@ from partitions.grid import Space
 from weaver import random, settle
 from weaver.errors import ModelError
 from weaver.lattice import Lattice, offsets
+from weaver.permutation import permuted
 from weaver.played_rows import Rows, vector
 
 if TYPE_CHECKING:
@@ -123,18 +124,10 @@ class Occupancy:
                 best[claim.site] = min(best.get(claim.site, rank), rank)
         return {id for _, _, id in best.values()}
 
-    def scattered(self, key: np.uint64, count: int, name: str) -> list[Any]:
-        """Free sites for `count` that are drawn: those of least rank, the first for the first.
-
-        Raises:
-            ModelError: there are not so many.
-        """
-        free = self.free()
-        if len(free) < count:
-            raise ModelError(
-                f"scatter({name}, {count}) was asked for; {len(free)} of the {self.lattice.n} sites are free.\n"
-                f"There is one entity on a site at most.\n"
-                f"Scatter fewer, or make the box larger."
-            )
-        free.sort(key=lambda site: (random.rank(key, 0, site, 0), site))
-        return [self.centre(site) for site in free[:count]]
+    def places(self, seed: int, added: Iterable[tuple[float, ...]]) -> Iterator[Any]:
+        """Sites for those who are scattered, one after the other: a random order without those of added entities."""
+        key = random.key(seed, "|".join(rows.kind.__name__ for rows in self.kinds), "scatter.sites")
+        given = {self.lattice.number(self.site_of(place)) for place in added}
+        n = self.lattice.n
+        order = (int(permuted(key, k, n)) for k in range(n))
+        return (self.centre(site) for site in order if site not in given)

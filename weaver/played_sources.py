@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from weaver.errors import ModelError, RunError
 from weaver.fault import fault_error
 from weaver.field import Field
 from weaver.played_rows import Rows, held, split, vector
+from weaver.played_sites import Occupancy
 from weaver.sources import Added, Scatter
 from weaver.stage import Stage
 from weaver.tables import read_columns
@@ -29,6 +31,7 @@ class Sources:
 
     def __init__(self, stage: Stage, translator: Translator) -> None:
         self._stage, self._translator, self._next = stage, translator, 0
+        self._scattered: dict[Occupancy, Iterator[Any]] = {}
 
     def place(self, source: Scatter | Added) -> NDArray[np.int64]:
         """Put the entities of a source into the world; returns their ids."""
@@ -116,14 +119,34 @@ class Sources:
         if name == "position" and name not in source.fields:
             occupancy = self._stage.sites.get(getattr(source.type, "__sites__", None))
             if occupancy is not None:
-                places = occupancy.scattered(key, len(ids), source.type.__name__)
-                return [held(field, place) for place in places]
+                return [held(field, place) for place in self._sites(source, occupancy)]
             rule = self._anywhere
         elif callable(rule):
             rule = self._translator.function(rule)
         else:
             return [held(field, self._constant(field, rule))] * len(ids)
         return [held(field, self._draw(rule, source, rows, Draws(key, id, 0), id)) for id in ids.tolist()]
+
+    def _sites(self, source: Scatter, occupancy: Occupancy) -> list[Any]:
+        """Sites for the entities of a source; they go on over all that are scattered on a lattice."""
+        if occupancy not in self._scattered:
+            sharing = {rows.kind: rows for rows in occupancy.kinds}
+            added = [
+                tuple(self._placed(sharing[s.type], 0, p))
+                for s in self._stage.sim.sources
+                if isinstance(s, Added) and s.type in sharing
+                for p in split(sharing[s.type].fields["position"], np.asarray(s.fields["position"]))
+            ]
+            self._scattered[occupancy] = occupancy.places(self._stage.sim.seed, added)
+        places = list(islice(self._scattered[occupancy], source.count))
+        if len(places) < source.count:
+            raise ModelError(
+                f"scatter({source.type.__name__}, {source.count}) was asked for; {len(places)} of the "
+                f"{occupancy.lattice.n} sites are left.\n"
+                f"There is one entity on a site at most.\n"
+                f"Scatter fewer, or make the box larger."
+            )
+        return places
 
     def _constant(self, field: Field, rule: Any) -> Any:
         if field.vector is not None and isinstance(rule, (tuple, list, np.ndarray)):
