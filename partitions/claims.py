@@ -108,7 +108,7 @@ class Claims:
                 columns.update(self._positions(number, t, verdict[kept]))
                 born[t][k] = Newborn(born[t][k].ids[kept], columns)
                 lost = int(len(kept) - kept.sum())
-                births.lost += lost
+                births.lost[t] += lost
                 births.born[t] -= lost
 
     def check(self, tick: int) -> None:

@@ -47,13 +47,17 @@ def refuse_crowd(lattice: Lattice, sites: NDArray[np.int64], ids: NDArray[np.int
     twice = np.flatnonzero(np.diff(sites[order]) == 0)
     if len(twice):
         a, b = (int(order[twice[0] + k]) for k in (0, 1))
-        site = lattice.index(int(sites[a]))
-        raise ModelError(
-            f"{names[a]} {ids[a]} and {names[b]} {ids[b]} were put on site {site}, whose centre is "
-            f"({', '.join(f'{c:g}' for c in lattice.centre(site))}); on a site stands one entity.\n"
-            f"An entity is moved to the centre of the site that holds its position, and neither could be there alone.\n"
-            f"Give them positions on different sites, or leave the position out of sim.scatter, which finds free ones."
-        )
+        place = lattice.centre(lattice.index(int(sites[a])))
+        raise ModelError(crowd(f"{names[a]} {ids[a]}", f"{names[b]} {ids[b]}", place))
+
+
+def crowd(one: str, other: str, place: Sequence[float]) -> str:
+    """What is wrong when two stand on the site with this centre."""
+    return (
+        f"{one} and {other} stand on the site at ({', '.join(f'{c:g}' for c in place)}); on a site stands one entity.\n"
+        f"An entity is moved to the centre of the site that holds its position, and there is room for one.\n"
+        f"Give them positions on different sites; sim.scatter without a position finds free ones."
+    )
 
 
 def refuse_more(name: str, count: int, lattice: Lattice) -> None:

@@ -253,5 +253,5 @@ def test_two_on_one_site_at_the_start_are_an_error(interpret, how):
         sim.add(Ant, position=[[1.1, 1], [1.9, 1.2]])
     else:
         sim.scatter(Ant, 26)
-    with pytest.raises(wv.ModelError, match=r"(?s)on one site.*there is room for one|25 of the 25 sites are left"):
+    with pytest.raises(wv.ModelError, match=r"(?s)on the site.*there is room for one|26 entities.*25 are allowed"):
         interpret(sim)
