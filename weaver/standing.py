@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.program import Program
 from weaver.errors import ModelError
 from weaver.lattice import Lattice
 
@@ -29,6 +32,22 @@ def centres_of(lattice: Lattice, sites: NDArray[np.int64]) -> list[NDArray[np.fl
         rest, i = np.divmod(rest, n)
         index.append(i)
     return [c[index[1] % len(c), i] for c, i in zip(lattice.centres, index, strict=True)]
+
+
+def lattice_of(program: Program, type: int) -> Lattice | None:
+    """The lattice on which a type of a program stands."""
+    for one in program.lattices:
+        if type in one.types:
+            return Lattice(one.shape, program.grid.cells[type].edges, one.centres, len(one.centres[0]) > 1)
+    return None
+
+
+def move_to_centres(lattice: Lattice, columns: dict[str, NDArray[Any]]) -> None:
+    """Move positions, column by column, to the centres of the sites that hold them, in place."""
+    names = [f"position.{a}" for a in "xyz"[: len(lattice.shape)]]
+    sites = sites_at(lattice, [columns[name].astype(np.float64) for name in names])
+    for name, centre in zip(names, centres_of(lattice, sites), strict=True):
+        columns[name] = centre.astype(columns[name].dtype)
 
 
 def refuse_crowd(lattice: Lattice, sites: NDArray[np.int64], ids: NDArray[np.int64], names: Sequence[str]) -> None:
