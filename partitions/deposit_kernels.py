@@ -126,11 +126,8 @@ def arrange(row, types, ids, sequences, start, order):
             _sift(first, np.uintp(0), top, order, types, ids, sequences)
 
 
-_PAIRS = [("float64", f) for f in ("float64", "float32")]
-_PAIRS += [("int64", i) for i in ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")]
-
-
-@njit([f"void({a}[::1], int64[::1], uint32[::1], {f}[::1])" for a, f in _PAIRS], **_OPTIONS)
+@njit([f"void({a}[::1], int64[::1], uint32[::1], {f}[::1])"
+       for a, f in (("float64", "float64"), ("float64", "float32"), ("int64", "int64"))], **_OPTIONS)  # fmt: skip
 def pour(amount, row, order, column):
     """Add amounts to a column in the order given, each cell's one by one in 64 bits, stored once.
 

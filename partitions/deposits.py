@@ -47,6 +47,9 @@ class Deposits:
     def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange) -> None:
         """Nothing is kept from phase to phase."""
         self._types, self._parts, self._exchange = program.types, parts, exchange
+        acts = [act for phase in program.phases for act in phase.acts]
+        if any(outlet.kind == "deposit" for act in acts for outlet in act.outlets):
+            kernels()  # compiled now, and not in the first tick that deposits
 
     def add(self, gifts: Sequence[Gift]) -> None:
         """Bring amounts to the owners of the cells and add them there; every worker calls it in the same phase.
@@ -103,7 +106,17 @@ class Deposits:
             kernels().rows(cell, self._exchange.routes[layer].world, raster.geometry, row)
             kernels().arrange(row, types, id, sequence, raster.scratch(), order)
             for name, amount in zip(names, amounts, strict=True):
-                kernels().pour(amount, row, order, raster.columns[name])
+                add_up(amount, row, order, raster.columns[name])
+
+
+def add_up(amount: Array, row: NDArray[np.int64], order: NDArray[np.uint32], column: Array) -> None:
+    """`deposit_kernels.pour`, for every type of column; narrow whole numbers are added up in 64 bits, and wrap."""
+    if column.dtype.kind == "f" or column.dtype == np.int64:
+        kernels().pour(amount, row, order, column)
+        return
+    wide = column.astype(np.int64)
+    kernels().pour(amount, row, order, wide)
+    column[:] = wide.astype(column.dtype)
 
 
 def _joined(arrays: Sequence[Array]) -> Array:

@@ -55,7 +55,7 @@ def digest_rows(
 
 def digest_table(type: int, table: Table) -> tuple[int, int]:
     """Hash the rows that a partition owns."""
-    shown = [column for name, column in table.columns.items() if name != MOVED]
+    shown = [table.columns[c.name] for c in table.spec.columns if c.name != MOVED]
     return digest_rows(type, table.own_rows(), table.ids, shown)
 
 

@@ -84,10 +84,11 @@ class Exchange:
 
     Attributes:
         peers: the workers that it talks to in every exchange, whatever there is to say: the other side waits for it.
+        rank: number of the worker.
         stale: per type, the columns whose ghosts hold old values.
         deaths: per type, entities that died here.
-        rank: number of this worker.
         worker_of: (P,) the worker of each partition.
+        relocations: per type, how often it was relocated; the same on every worker.
     """
 
     def __init__(
@@ -107,11 +108,13 @@ class Exchange:
         for spec, stale in zip(program.types, self.stale, strict=True):
             stale.update(spec.ghost_columns if spec.raster and spec.searched else ())  # nobody has sent them yet
         self.deaths = [0 for _ in program.types]
+        self.relocations = [0 for _ in program.types]
         self.routes = [
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)
         ]
-        self.rank, self.worker_of = rank, np.asarray(worker_of, np.int64)
+        self.worker_of = np.asarray(worker_of, np.int64)
         self._program, self._layout, self._worker_of = program, layout, worker_of
+        self.rank = rank
         self._parts, self._rank, self._crew, self._transport = parts, rank, crew, transport
         self._epoch = self._number = 0
         self._stopped: set[int] = set()
@@ -159,6 +162,7 @@ class Exchange:
         rebuild_all([part.tables[t] for t in types for part in self._parts], self._crew)
         for t in types:
             self.stale[t].clear()
+            self.relocations[t] += 1
 
     def distribute(self, type: int, ids: NDArray[np.int64], columns: Mapping[str, Array]) -> None:
         """Send rows that nobody holds yet to their owners, who keep them aside until the next `Table.rebuild`.
@@ -217,6 +221,12 @@ class Exchange:
                     _spread_values(next(arrays), name, pairs)
         for t, names in wanted.items():
             self.stale[t].difference_update(names)
+
+    def swap(self, outgoing: Mapping[int, Batch]) -> dict[int, Batch]:
+        """Give every peer a batch, and return what each gave; those are valid until the next exchange."""
+        received = self._swap({self._rank: [], **outgoing})
+        del received[self._rank]
+        return received
 
     def tell(self, batch: Batch) -> dict[int, Batch]:
         """Send one batch to every peer; return copies of what each of them told."""
@@ -399,7 +409,8 @@ class Exchange:
         return self._seen[type][1]
 
     def _dtype(self, type: int, name: str) -> np.dtype[Any]:
-        return next(np.dtype(c.dtype) for c in self._program.types[type].columns if c.name == name)
+        spec = self._program.types[type]
+        return next(np.dtype(c.dtype) for c in (*spec.columns, *spec.scratch) if c.name == name)
 
 
 def _names(columns: Sequence[Any], ghost_columns: Sequence[str], dim: int, kind: int) -> list[str]:

@@ -66,6 +66,9 @@ class TypeSpec:
         ghost_columns: columns (positions apart) that some phase reads of others; ghosts carry these.
         searched: some phase looks for this type, so its ghosts are needed.
         mortal: some phase can end an entity's life, so the store keeps a `dead` column (uint8).
+        scratch: columns that mean something within one phase only: they have rows like the others, but are neither
+            carried to other workers, nor brought into order, digested or shown. Those that are in `ghost_columns` too
+            can be refreshed.
         raster: it is a layer: one row per cell of its raster, none of the columns is a position, nothing moves.
     """
 
@@ -75,6 +78,7 @@ class TypeSpec:
     searched: bool
     mortal: bool
     raster: bool = False
+    scratch: tuple[Column, ...] = ()
 
 
 class Argument(NamedTuple):
@@ -83,9 +87,13 @@ class Argument(NamedTuple):
     kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
+    "whole" (column of this worker's whole copy of a layer, in the order of the ids), "whole_geometry" (int64[16]: of
+    such a copy, three worlds wide along a periodic axis, so that places beyond a seam have rows of their own),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
     "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
-    "static" (one of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`).
+    "static" (one of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`), "tie" (int64; "NAME@first": where each row's entries begin;
+    "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
+    gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
     """
 
     kind: str
@@ -181,6 +189,11 @@ class Phase:
         reads: type index -> columns (beside the position) that are read of others.
         looks: type indices that are looked for.
         reach: the largest distance per axis of a move or a birth, in units of length; infinite with jumps.
+        ties: kinds of ties that it reads along, see `partitions.ties`.
+        tied: type index that the other end may have -> columns that are read of it.
+        fills: (type, scratch column, value) that all rows get before it, ghosts too.
+        before: what is done first under the same number, each with a refresh of its own: a meeting's choices.
+        wholes: type index of a layer -> columns that are read of whole copies.
         far: it concerns entities anywhere, so that every worker talks to every other.
     """
 
@@ -192,6 +205,11 @@ class Phase:
     looks: tuple[int, ...]
     reach: float
     far: bool = False
+    ties: tuple[str, ...] = ()
+    tied: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    fills: tuple[tuple[int, str, int], ...] = ()
+    before: tuple[Phase, ...] = ()
+    wholes: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
 
 Kernels = Mapping[str, Callable[..., None]]

@@ -33,7 +33,7 @@ class Raster(Table):
         self.line_last = self.line_first + ox
         self.n, self.n_appended, self.version = self.n_cells, 0, 0
         self.capacity = self.n + PADDING
-        self.columns = {c.name: np.zeros(self.capacity, c.dtype) for c in spec.columns}
+        self.columns = {c.name: np.zeros(self.capacity, c.dtype) for c in (*spec.columns, *spec.scratch)}
         self.dead = np.empty(0, np.uint8)
         self._spare = {}
         self._rows: NDArray[np.uint32] | None = None

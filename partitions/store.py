@@ -119,7 +119,7 @@ class Table:
     ghost's columns other than the position and `ghost_columns` mean nothing.
 
     Attributes:
-        columns: name -> (capacity,) array.
+        columns: name -> (capacity,) array, scratch columns too.
         ids: (capacity,) int64.
         dead: (capacity,) uint8, zero between phases; empty for a type that never dies.
         start: (n_cells + 1,) uint64, first row of each local cell.
@@ -136,7 +136,7 @@ class Table:
         self.line_first: NDArray[np.int64] = lines.ravel().astype(np.int64)
         self.line_last: NDArray[np.int64] = self.line_first + ox
         self.start = np.zeros(self.n_cells + 1, np.uint64)
-        self.columns: dict[str, Array] = {c.name: np.empty(0, c.dtype) for c in spec.columns}
+        self.columns: dict[str, Array] = {c.name: np.empty(0, c.dtype) for c in (*spec.columns, *spec.scratch)}
         self.ids = np.empty(0, np.int64)
         self.dead = np.empty(0, np.uint8)
         self.target = np.empty(0, np.int32)
@@ -253,7 +253,7 @@ class Table:
     def _gather(self, crew: Crew, spans: Sequence[tuple[np.uint64, np.uint64]]) -> None:
         """Bring all columns into the new order; one at a time with one thread, for the memory's sake."""
         k, order = kernels(), self.order
-        names = list(self.columns)
+        names = [c.name for c in self.spec.columns]
         for group in [[name] for name in names] if crew.threads == 1 else [names]:
             new = {name: self.borrow(self.columns[name].dtype) for name in group}
             pairs = [(unsigned(self.columns[name]), unsigned(out)) for name, out in new.items()]

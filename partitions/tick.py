@@ -19,6 +19,8 @@ from partitions.mail import Letters, Mail
 from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
+from partitions.ties import Ties
+from partitions.whole import Wholes
 
 Second = tuple[Partition, int, dict[str, Array]]
 """A partition, a type, and the second buffers that its acts wrote."""
@@ -45,11 +47,13 @@ class Tick:
         self._program, self._parts, self._exchange, self._crew = program, parts, exchange, crew
         self._kernels = kernels
         self.births = Births(program.grid)
+        self._ties = Ties(program, parts, exchange)
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
         self.claims = Claims(program, layout, parts, exchange, kernels.get("ranks_"))
         self.deposits = Deposits(program, parts, exchange)
-        self._rooms: dict[tuple[int, int, int], dict[int, list[int]]] = {}
+        self.wholes = Wholes(program, parts, exchange)
+        self._rooms: dict[tuple[str, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
         """Run every phase whose turn it is.
@@ -60,25 +64,38 @@ class Tick:
         """
         for index, phase in enumerate(self._program.phases):
             if tick % phase.every == phase.at:
-                self._phase(index, tick)
+                for step in (*phase.before, phase):
+                    self._phase(step, index, tick)
 
-    def _phase(self, index: int, tick: int) -> None:
-        phase, types, stale = self._program.phases[index], self._program.types, self._exchange.stale
+    def _phase(self, phase: Phase, index: int, tick: int) -> None:
+        types, stale = self._program.types, self._exchange.stale
+        for t, name, value in phase.fills:
+            for part in self._parts:
+                part.tables[t].columns[name][: part.tables[t].n] = value
+            stale[t].discard(name)
         wanted = {
-            t: [c.name for c in types[t].columns if c.name in phase.reads[t] and c.name in stale[t]]
+            t: [
+                c.name
+                for c in (*types[t].columns, *types[t].scratch)
+                if c.name in phase.reads[t] and c.name in stale[t]
+            ]
             for t in sorted(phase.reads)
         }
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
         self.claims.open(index)
-        waiting, records = self._act(index, tick)
+        if phase.ties:
+            self._ties.gather(index)
+        self.wholes.refresh(phase.wholes)
+        waiting, records = self._act(phase, index, tick)
         for part, type, new in waiting:  # only now: every act of the phase reads the state at its start
             table = part.tables[type]
             for name, column in new.items():
                 table.give(table.columns[name])
                 table.columns[name] = column
         for act in phase.acts:
+            self.wholes.outdate(act.type, act.writes)
             if types[act.type].searched:
                 stale[act.type].update(set(act.writes) & set(types[act.type].ghost_columns))
         sent = sorted({outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind == "send"})
@@ -90,6 +107,8 @@ class Tick:
         gifts = _gifts(phase, records)
         if gifts:
             self.deposits.add(gifts)
+            for gift in gifts:
+                self.wholes.outdate(gift.outlet.target, [c.name for c in gift.outlet.columns])
         if sent:  # before anybody moves: the receiver is where the sender saw it
             self.mail.deliver(sent)
         moved = {act.type for act in phase.acts if act.moves or act.kills}
@@ -102,13 +121,13 @@ class Tick:
             if waiting_for:  # letters travel with the row
                 self.mail.deliver(waiting_for)
 
-    def _act(self, index: int, tick: int) -> tuple[list[Second], list[Put]]:
+    def _act(self, phase: Phase, index: int, tick: int) -> tuple[list[Second], list[Put]]:
         """Call the kernels; returns the second buffers, to be swapped in, and the records."""
-        acts = self._program.phases[index].acts
+        acts = phase.acts
         calls: list[Callable[[], None]] = []
         waiting: list[Second] = []
         done: list[tuple[Act, Partition, list[Piece]]] = []
-        for number, act in enumerate(acts):
+        for act in acts:
             kernel = self._kernels[act.kernel]
             for part_number, part in enumerate(self._parts):
                 table = part.tables[act.type]
@@ -117,9 +136,9 @@ class Tick:
                 boxes = {b.message: self.mail.open(b, act.type, part_number, part, tick) for b in act.inboxes}
                 new = {name: table.borrow(table.columns[name].dtype) for name in act.buffered}
                 waiting.append((part, act.type, new))
-                arrays = [self._array(argument, part, act, new, boxes) for argument in act.arguments]
+                arrays = [self._array(argument, part, act, new, boxes, index) for argument in act.arguments]
                 ranges = table.pieces(self._crew, 4)
-                rooms = self._rooms.setdefault((index, number, part.number), {})
+                rooms = self._rooms.setdefault((act.kernel, part.number), {})
                 pieces = []
                 for k, (first, last) in enumerate(ranges):
                     room = rooms.setdefault(k, [0 for _ in act.outlets])
@@ -179,7 +198,13 @@ class Tick:
         return born
 
     def _array(
-        self, argument: Argument, part: Partition, act: Act, new: Mapping[str, Array], boxes: Mapping[int, Letters]
+        self,
+        argument: Argument,
+        part: Partition,
+        act: Act,
+        new: Mapping[str, Array],
+        boxes: Mapping[int, Letters],
+        index: int,
     ) -> Array | None:
         """The array for an argument; None for those of records, which every call has its own of."""
         if argument.kind == "record":
@@ -190,6 +215,12 @@ class Tick:
             return self.claims.vacant[argument.type]
         if argument.kind == "static":
             return self._program.statics[argument.name]
+        if argument.kind in ("tie", "tied"):
+            return self._ties.array(index, part.number, act.type, argument)
+        if argument.kind == "whole":
+            return self.wholes.columns[argument.type][argument.name]
+        if argument.kind == "whole_geometry":
+            return self.wholes.geometry[argument.type]
         table = part.tables[argument.type]
         if argument.kind == "column":
             return table.columns[argument.name]

@@ -368,7 +368,7 @@ class Worker:
 
     def memory(self) -> int:
         """Bytes that the tables take."""
-        return sum(table.nbytes() for part in self.parts for table in part.tables)
+        return self._ticks.wholes.nbytes() + sum(table.nbytes() for part in self.parts for table in part.tables)
 
     def close(self) -> None:
         """End the threads and the publisher."""

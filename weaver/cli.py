@@ -75,6 +75,25 @@ def _image(text: str) -> Path:
     return path
 
 
+def _csv(text: str) -> Path:
+    return _file(text, ".csv", "The observations", "--observations numbers.csv")
+
+
+def _plot(text: str) -> Path:
+    return _file(text, ".png", "The plot", "--plot numbers.png")
+
+
+def _file(text: str, suffix: str, what: str, example: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() != suffix or not path.absolute().parent.is_dir():
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is a name that ends in {suffix}, in a folder that exists.\n"
+            f"{what} could not be written when the run has ended.\n"
+            f"Write {example}."
+        )
+    return path
+
+
 def _cluster(text: str) -> str:
     if text.startswith("ray://"):
         raise typer.BadParameter(
@@ -118,6 +137,10 @@ def run_app(
         ),
     ] = "none",
     image: Annotated[Path | None, _option(_image, "FILE", "Write a picture (PNG) of the last tick.")] = None,
+    observations: Annotated[Path | None, _option(_csv, "FILE", "Write what was observed (CSV).")] = None,
+    plot: Annotated[
+        Path | None, _option(_plot, "FILE", "Draw what was observed over time (PNG); needs matplotlib.")
+    ] = None,
     cluster: Annotated[
         str | None, _option(_cluster, "ADDRESS", 'Join this Ray cluster: "auto" or host:port; needs --workers.')
     ] = None,
@@ -138,7 +161,8 @@ def run_app(
     parameters = _parameters(values or [])
     session = Session(
         name, seed=seed, parameters=parameters, ticks=ticks, workers=workers, threads=threads, partitions=partitions,
-        cluster=cluster, rate=rate, view=Views(view), image=image, as_json=as_json,
+        cluster=cluster, rate=rate, view=Views(view), image=image, observations=observations, plot=plot,
+        as_json=as_json,
     )  # fmt: skip
     try:
         code = session.run()

@@ -147,8 +147,7 @@ class Commands:
                     f"Two entities could come to have one id.\n"
                     f"Choose smaller ids where ids are given."
                 )
-            self._letters = 0
-        self._next = max(self._next, end)
+            self._next = max(self._next, end)
         self._runtime.command(command)
 
     def _refuse_crowds(self, changed: Sequence[Rows]) -> None:

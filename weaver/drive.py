@@ -63,7 +63,7 @@ def drive(
             run.pause()
         if not run.running:
             run.pause()  # raises what ended the run, if anything did
-            if stopped() or (ticks is not None and run.tick >= ticks):
+            if stopped() or run.ended is not None or (ticks is not None and run.tick >= ticks):
                 tell(run, hub, paused=True, speed=0.0)
                 if hub is not None:
                     run.show()

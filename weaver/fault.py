@@ -20,7 +20,8 @@ def describe_fault(program: Program, fault: TickFault) -> RunError:
         other, type, *place = fault.values
         names = (f"{program.types[t].name} {id}" for t, id in ((fault.type, fault.id), (int(type), int(other))))
         return RunError(crowd(*names, place))
-    behavior = phases[fault.phase].name if 0 <= fault.phase < len(phases) else "scatter"
+    names = ["scatter", *(phase.name for phase in phases), *(one.name for one in program.observations)]
+    behavior = names[fault.phase + 1]
     return fault_error(behavior, program.types[fault.type].name, fault)
 
 

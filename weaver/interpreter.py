@@ -16,16 +16,17 @@ from weaver.compiler import write
 from weaver.discovery import discover
 from weaver.draws import Fault
 from weaver.entity import Entity, Layer, fields_of
-from weaver.errors import BehaviorError, ModelError, RunError
+from weaver.errors import BehaviorError, ModelError
 from weaver.fault import fault_error
 from weaver.message import Event, Message
 from weaver.parameter import Parameter
-from weaver.played_acts import Acts, Conclusion, Outcome, message_values
+from weaver.played_acts import Acts, Conclusion, Outcome
+from weaver.played_commands import commands_of
 from weaver.played_entities import is_kind, same
 from weaver.played_layers import CellRows
 from weaver.played_links import Ring
 from weaver.played_meetings import pairs
-from weaver.played_messages import Letter, Mailbox
+from weaver.played_messages import Mailbox
 from weaver.played_observations import sample
 from weaver.played_rows import Rows
 from weaver.played_sites import Occupancy
@@ -68,8 +69,8 @@ class Interpreter:
             types[layer] = CellRows(layer, len(types), fields_of(layer, sim.box.dim), sim.box, grid.space)
         self._stage = Stage(sim, grid, types, Mailbox(sim))
         self._samples: dict[str, list[tuple[int, Any]]] = {o.name: [] for o in sim.observations}
-        self._commands = 0
         self._begin()
+        self._commands = commands_of(self._stage, lambda: self.tick)
 
     def _begin(self) -> None:
         """The initial state: lattices, entities, layers, links, geometry, samples."""
@@ -82,9 +83,9 @@ class Interpreter:
             if sites is not None and sites not in stage.sites:
                 sharing = [stage.rows[k] for k in sim.entity_types if k.__sites__ is sites]
                 stage.sites[sites] = Occupancy(make_lattice(sites, sim.box, stage.space), stage.space, sharing)
-        self._sources = Sources(stage, self._translator)
+        sources = Sources(stage, self._translator)
         for source in sim.sources:
-            self._sources.place(source)
+            sources.place(source)
         for raster in sim.rasters:
             stage.cells(raster.layer).begin(raster, sim.seed, self._translator.function)
         living = {int(id): kind for kind, rows in stage.rows.items() if "position" in rows.fields for id in rows.ids}
@@ -154,7 +155,7 @@ class Interpreter:
             order = np.argsort(given["id"])
             rows.ids = given["id"][order]
             rows.columns = {name: given[name][order] for name in rows.columns}
-        self._changed()
+        self._stage.changed()
         self.tick = tick
 
     def set(self, **values: float) -> None:
@@ -173,57 +174,24 @@ class Interpreter:
             self._parameters[name] = self.sim.parameters[name].checked(value)
 
     def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
-        """Add entities between two ticks, as `Simulation.add` does; returns their ids."""
-        ids = self._sources.add(kind, table, fields)
-        self._changed()
-        return ids
+        """Add entities between two ticks, as `Run.add` does; returns their ids."""
+        return self._commands.add(kind, self._stage.entities(kind).index, table, fields)
 
     def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Give entities new values.
-
-        Raises:
-            RunError: there is no such entity.
-        """
-        self._sources.update(kind, ids, fields)
-        self._changed()
+        """Give entities new values, as `Run.update` does."""
+        self._commands.update(kind, self._stage.entities(kind).index, ids, fields)
 
     def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Update those that are there, and add the others."""
-        self._sources.put(kind, ids, fields)
-        self._changed()
+        """Update those that there are and add the others, as `Run.put` does."""
+        self._commands.put(kind, self._stage.entities(kind).index, ids, fields)
 
-    def remove(self, ids: Any) -> None:
-        """Take entities out.
+    def remove(self, ids: Any, /) -> None:
+        """Take entities out, as `Run.remove` does."""
+        self._commands.remove(ids)
 
-        Raises:
-            RunError: there is no such entity.
-        """
-        wanted = np.atleast_1d(np.asarray(ids, np.int64))
-        living = np.concatenate([r.ids for r in self._stage.rows.values() if "position" in r.fields] or [wanted[:0]])
-        for id in wanted.tolist():
-            if id not in living:
-                raise _nobody(id)
-        for kind, rows in self._stage.rows.items():
-            if "position" in rows.fields:
-                gone = np.isin(rows.ids, wanted)
-                self._stage.dead[kind.__name__] += int(gone.sum())
-                rows.keep(~gone)
-        for id in wanted.tolist():
-            self._stage.mailbox.bury(id)
-        self._changed()
-
-    def send(self, to: int, message: Message) -> None:
-        """Send a message from outside; its sender is -1."""
-        letter = Letter(self.tick, -1, -1, -1, self._commands, type(message), message_values(message))
-        self._commands += 1
-        kinds = [k for k, r in self._stage.rows.items() if "position" in r.fields and r.row_of(int(to)) is not None]
-        self._stage.mailbox.deliver(int(to), kinds[0] if kinds else None, letter)
-
-    def _changed(self) -> None:
-        for rows in self._stage.rows.values():
-            rows.changed()
-        for occupancy in self._stage.sites.values():
-            occupancy.changed()
+    def send(self, to: Any, message: Message, /) -> None:
+        """Send a message from outside, as `Run.send` does."""
+        self._commands.send(to, message)
 
     # ---- Time ----
 
@@ -356,14 +324,6 @@ def _is_new(sim: Simulation) -> bool:
     if any(k.__sites__ is not None or any(f.length for f in k.__fields__.values()) for k in sim.entity_types):
         return True
     return any(call.func.attr in _NEW for b in sim.behaviors for _, call in called(b.function))  # type: ignore
-
-
-def _nobody(id: int) -> RunError:
-    return RunError(
-        f"entity {id} was to be changed or removed, and there is none of this id.\n"
-        f"It was never there, or it has died.\n"
-        f"Ask run.entities for those that are there, or use put, which adds them."
-    )
 
 
 __all__ = ["Interpreter"]

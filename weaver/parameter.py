@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from weaver.errors import ModelError
@@ -88,6 +88,43 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name}={self.value:g}>"
+
+
+def checked_settings(
+    parameters: Mapping[str, Parameter],
+    fixed: Mapping[str, bool],
+    current: Mapping[str, float],
+    values: Mapping[str, float],
+) -> dict[str, float]:
+    """New values of parameters of a run.
+
+    Args:
+        parameters: by name.
+        fixed: which were used before the start.
+        current: values that they have in the run.
+        values: what was asked for.
+
+    Raises:
+        ModelError: no such parameter, a value out of its range, or a parameter that is fixed.
+    """
+    made: dict[str, float] = {}
+    for name, value in values.items():
+        parameter = parameters.get(name)
+        if parameter is None:
+            known = ", ".join(parameters) or "no parameters"
+            raise ModelError(
+                f"set({name}={value!r}) was asked for; the simulation has {known}.\n"
+                f"The value would change nothing.\n"
+                f"Choose one of its names, or declare sim.parameter({name!r}, ...) in the app."
+            )
+        if fixed[name]:
+            raise ModelError(
+                f"set({name}={value!r}) was asked for; {name} is fixed at {current[name]:g} for this run.\n"
+                f"The app has used it outside behaviors, and what was computed from it would stay as it is.\n"
+                f"Start a new run with --set {name}={value}, or use {name} only inside behaviors."
+            )
+        made[name] = parameter.checked(value)
+    return made
 
 
 def _number(other: Any) -> Any:

@@ -36,9 +36,8 @@ def sample(stage: Stage, observation: Observation, interpreted: Callable[[Any], 
     if wide is not None:
         parts = [_number(observation, [float(v[k]) for v in map(tuple, values)]) for k in range(VECTORS[wide][0])]
         return type(_zero(wide))(*parts)
-    whole = all(isinstance(v, (int, bool)) for v in values) and bool(values)
-    if not values and isinstance(observation.what, str) and observation.what in rows.fields:
-        whole = rows.fields[observation.what].kind != "float"
+    name = observation.what.partition(".")[0] if isinstance(observation.what, str) else ""
+    whole = name == "id" or (name in rows.fields and rows.fields[name].kind in ("int", "bool"))
     return _number(observation, [int(v) for v in values] if whole else [float(v) for v in values], whole)
 
 

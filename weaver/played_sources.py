@@ -1,8 +1,8 @@
-"""Initial entities of the interpreter, and those that commands add between ticks."""
+"""Initial entities of the interpreter."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from partitions.errors import TickFault
 from weaver import random, settle
 from weaver.draws import Draws
-from weaver.entity import Entity
-from weaver.errors import ModelError, RunError
+from weaver.errors import ModelError
 from weaver.fault import fault_error
 from weaver.field import Field
 from weaver.played_rows import Rows, held, split, vector
@@ -21,23 +20,22 @@ from weaver.played_sites import Occupancy
 from weaver.sources import Added, Scatter
 from weaver.standing import refuse_more
 from weaver.stage import Stage
-from weaver.tables import read_columns
 from weaver.translation import Translator
 
 _NOT_RUN_YET = -1
 
 
 class Sources:
-    """Draws and takes entities; ids count on over all of them and are never used again."""
+    """Draws and takes entities; ids count on over all of them."""
 
     def __init__(self, stage: Stage, translator: Translator) -> None:
-        self._stage, self._translator, self._next = stage, translator, 0
+        self._stage, self._translator = stage, translator
         self._scattered: dict[Occupancy, Iterator[Any]] = {}
 
     def place(self, source: Scatter | Added) -> NDArray[np.int64]:
         """Put the entities of a source into the world; returns their ids."""
         rows = self._stage.rows[source.type]
-        ids = np.arange(self._next, self._next + source.count, dtype=np.int64)
+        ids = np.arange(self._stage.next_id, self._stage.next_id + source.count, dtype=np.int64)
         if isinstance(source, Scatter):
             values = {name: self._drawn(source, rows, name, ids) for name in rows.fields}
         else:
@@ -53,62 +51,12 @@ class Sources:
             )
         values["position"] = [self._placed(rows, id, p) for id, p in zip(ids.tolist(), values["position"], strict=True)]
         rows.insert(ids, values)
-        self._next = max(self._next, int(ids.max(initial=-1)) + 1)
+        self._stage.next_id = max(self._stage.next_id, int(ids.max(initial=-1)) + 1)
         occupancy = self._stage.sites.get(getattr(source.type, "__sites__", None))
         if occupancy is not None:
             occupancy.changed()
             assert occupancy.taken is not None  # an error if two stand on one
         return ids
-
-    # ---- Commands ----
-
-    def add(self, kind: type[Entity], table: Any, fields: Mapping[str, Any]) -> NDArray[np.int64]:
-        """Add entities as `Simulation.add` does."""
-        count, columns = read_columns(kind, self._stage.space.dim, table, fields)
-        return self.place(Added(kind, count, columns))
-
-    def update(self, kind: type[Entity], ids: Any, fields: Mapping[str, Any]) -> None:
-        """Give entities new values."""
-        rows, wanted = self._stage.rows[kind], np.atleast_1d(np.asarray(ids, np.int64))
-        found = [rows.row_of(id) for id in wanted.tolist()]
-        for id, row in zip(wanted.tolist(), found, strict=True):
-            if row is None:
-                raise RunError(
-                    f"{kind.__name__} {id} was to be updated, and there is none of this id.\n"
-                    f"It was never there, or it has died.\n"
-                    f"Ask run.entities for those that are there, or use put, which adds them."
-                )
-        values = self._read(kind, rows, wanted, fields)
-        rows.write([(row, {n: v[k] for n, v in values.items()}) for k, row in enumerate(found) if row is not None])
-
-    def put(self, kind: type[Entity], ids: Any, fields: Mapping[str, Any]) -> None:
-        """Update those that are there, and add the others."""
-        rows, wanted = self._stage.rows[kind], np.atleast_1d(np.asarray(ids, np.int64))
-        here = np.array([rows.row_of(id) is not None for id in wanted.tolist()], np.bool_)
-        if not here.all():
-            self.add(kind, None, {"id": wanted[~here], **_chosen(fields, ~here)})
-        if here.any():
-            self.update(kind, wanted[here], _chosen(fields, here))
-
-    def _read(
-        self, kind: type[Entity], rows: Rows, ids: NDArray[np.int64], fields: Mapping[str, Any]
-    ) -> dict[str, list[Any]]:
-        """New values by field."""
-        dim = self._stage.space.dim
-        given = dict(fields)
-        components = {"position", "x", "y", "z", "position_x", "position_y", "position_z"}
-        if not components & set(given):
-            given["position"] = np.zeros((len(ids), dim))
-        _, columns = read_columns(kind, dim, None, {"id": ids, **given})
-        named = {name for name in rows.fields if name in fields or any(f"{name}_" in g for g in fields)}
-        if components & set(fields):
-            named.add("position")
-        values = {name: split(rows.fields[name], np.asarray(columns[name])) for name in named}
-        if "position" in named:
-            values["position"] = [
-                self._placed(rows, id, p) for id, p in zip(ids.tolist(), values["position"], strict=True)
-            ]
-        return values
 
     # ---- Drawing ----
 
@@ -177,12 +125,3 @@ class Sources:
         if occupancy is not None:
             parts = list(occupancy.centre(occupancy.lattice.number(occupancy.site_of(parts))))
         return type(position)(*parts)
-
-
-def _chosen(fields: Mapping[str, Any], rows: NDArray[np.bool_]) -> dict[str, Any]:
-    """Of values (n, ...) those of some rows; what holds for all stays."""
-    result = {}
-    for name, value in fields.items():
-        many = np.ndim(value) > 0 and len(value) == len(rows)
-        result[name] = np.asarray(value)[rows] if many else value
-    return result

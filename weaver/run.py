@@ -11,15 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.errors import GridError, RuntimeFault, TickFault
-from partitions.program import Program
-from partitions.runtime import Runtime
-from weaver.arrow import as_arrow, event_table
+from partitions.program import Observed
+from weaver.answers import check_fields, chosen, entity_table
+from weaver.arrow import event_table
+from weaver.between import Betweens
+from weaver.commanded import Commanded
 from weaver.commands import Commands
-from weaver.entity import Entity, Layer, fields_of
+from weaver.entity import Entity, Layer
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
-from weaver.message import Event, Message
+from weaver.launch import check_options, compiled, row_bytes, runtime_of
+from weaver.message import Event
+from weaver.parameter import checked_settings
+from weaver.samples import Samples
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
@@ -37,7 +42,7 @@ INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run:
+class Run(Commanded):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -63,19 +68,7 @@ class Run:
             ModelError, BehaviorError: the model cannot run.
             RunError: workers cannot be started.
         """
-        for name, value in (("partitions", partitions), ("threads", threads), ("workers", workers)):
-            if value is not None and not (isinstance(value, int) and value >= 1):
-                raise ModelError(
-                    f"{name}={value!r} was asked for; allowed are whole numbers from 1.\n"
-                    f"Nobody would do the work.\n"
-                    f"Write {name}=1, or leave it out."
-                )
-        if cluster is not None and workers is None:
-            raise ModelError(
-                f"cluster={cluster!r} was asked for without workers; a run on a cluster has a number of workers.\n"
-                f"It would run in this process alone.\n"
-                f"Write workers=2, cluster={cluster!r}."
-            )
+        check_options(partitions, threads, workers, cluster)
         began = time.perf_counter()
         self.simulation = simulation
         self._flight: Flight | None = None
@@ -85,12 +78,14 @@ class Run:
         self._kept: dict[str, Any] | None = None
         self._seconds, self._updates = 0.0, 0.0
         with self._told():
-            self._program = _compiled(simulation)
-            self._runtime = _runtime(self._program, partitions, threads, workers, cluster)
+            self._program = compiled(simulation)
+            self._runtime = runtime_of(self._program, partitions, threads, workers, cluster)
             try:
                 self._fixed = {name: p.fixed for name, p in simulation.parameters.items()}
                 self._counts = self._runtime.counts()
                 self._commands = Commands(self._program, self._runtime)
+                self._samples = Samples(self._program.observations, simulation.dt)
+                self._betweens = Betweens(self, simulation.betweens)
             except BaseException:
                 self._runtime.close()
                 raise
@@ -109,12 +104,17 @@ class Run:
         return self.tick * self.simulation.dt
 
     @property
+    def ended(self) -> str | None:
+        """The condition of `Simulation.until` that ended the run; after a command it can go on."""
+        return self._runtime.ended
+
+    @property
     def running(self) -> bool:
         """Whether it moves now, after `resume` or inside `step`."""
         return self._flight is not None and not self._flight.landed.is_set()
 
     def step(self, n: int = 1) -> int:
-        """Run n ticks and wait; Ctrl-C ends it between two ticks.
+        """Run n ticks and wait; Ctrl-C ends it between two ticks, and so does a condition of `until` (see `ended`).
 
         Returns:
             The ticks done since the start.
@@ -128,6 +128,7 @@ class Run:
                 f"Time does not run backwards.\n"
                 f"Write step(1)."
             )
+        self._betweens.refuse(f"step({n})")
         if self.running:
             raise RunError(
                 f"step({n}) was asked of a run that moves by itself, at tick {self.tick}.\n"
@@ -153,10 +154,11 @@ class Run:
             RunError: the run was stopped, or has failed.
         """
         self._alive("resume()")
+        self._betweens.refuse("resume()")
         if self.running:
             return
         self.pause()
-        self._flight = Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed)
+        self._flight = Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed, self._betweens)
 
     def pause(self) -> int:
         """Stop between two ticks; does nothing if the run stands.
@@ -167,17 +169,23 @@ class Run:
         Raises:
             RunError: the run failed on its way.
         """
+        self._betweens.refuse("pause()")
         flight = self._flight
         if flight is None:
             return self.tick
         with self._told():
+            flight.stopping = True
             while not flight.landed.is_set():
                 self._runtime.hold()
                 flight.landed.wait(INSIST_SECONDS)
             self._flight = None
             self._seconds += flight.seconds
             if flight.error is not None:
+                if isinstance(flight.error, RunError):  # of a function between ticks
+                    self._failure = "the run failed: " + str(flight.error).partition("\n")[0]
                 raise flight.error
+            if self._program.observations:  # so that workers need not keep them
+                self._samples.add(self._runtime.samples())
             before, self._counts = self._counts, self._runtime.counts()
             self._updates += flight.ticks * (sum(before.values()) + sum(self._counts.values())) / 2
         return self.tick
@@ -228,23 +236,7 @@ class Run:
             ModelError: no such parameter, a value out of its range, or a parameter that was used before the start.
         """
         self._alive("set()")
-        made = {}
-        for name, value in values.items():
-            parameter = self.simulation.parameters.get(name)
-            if parameter is None:
-                known = ", ".join(self.simulation.parameters) or "no parameters"
-                raise ModelError(
-                    f"set({name}={value!r}) was asked for; the simulation has {known}.\n"
-                    f"The value would change nothing.\n"
-                    f"Choose one of its names, or declare sim.parameter({name!r}, ...) in the app."
-                )
-            if self._fixed[name]:
-                raise ModelError(
-                    f"set({name}={value!r}) was asked for; {name} is fixed at {self._values[name]:g} for this run.\n"
-                    f"The app has used it outside behaviors, and what was computed from it would stay as it is.\n"
-                    f"Start a new run with --set {name}={value}, or use {name} only inside behaviors."
-                )
-            made[name] = parameter.checked(value)
+        made = checked_settings(self.simulation.parameters, self._fixed, self._values, values)
         with self._standing():
             self._values.update(made)
             declared = self.simulation.parameters
@@ -252,74 +244,6 @@ class Run:
                 np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
                 np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
             )
-
-    def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
-        """Add entities, as `Simulation.add` does, before the next tick.
-
-        Returns:
-            (n,) their ids: numbered on after all that were added or scattered, never used again; or those given as
-            `id=`, which no living entity may have.
-
-        Raises:
-            ModelError: a value does not fit; names row and column. Nobody is added then.
-            RunError: an id is taken, or the run has ended.
-        """
-        index = self._index(kind)
-        with self._commanded("add()"):
-            return self._commands.add(kind, index, table, fields)
-
-    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Give entities new values before the next tick: `run.update(Bird, ids, energy=0.0)`; all or none.
-
-        Args:
-            kind: their type.
-            ids: (n,) or one.
-            fields: (n,) or (n, components) values by name, or one for all; a position may be anywhere in the box.
-
-        Raises:
-            ModelError: a value does not fit.
-            RunError: there is no such entity, or it is of another type; names it.
-        """
-        index = self._index(kind)
-        with self._commanded("update()"):
-            self._commands.update(kind, index, ids, fields)
-
-    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Update those of the entities that there are, and add the others with the ids given; all or none.
-
-        Those that are added need a position; fields that are not named get their defaults, and in those that are
-        updated keep their values.
-
-        Raises:
-            ModelError: a value does not fit.
-            RunError: an id is that of an entity of another type.
-        """
-        index = self._index(kind)
-        with self._commanded("put()"):
-            self._commands.put(kind, index, ids, fields)
-
-    def remove(self, ids: Any, /) -> None:
-        """Remove entities of any type before the next tick; all or none. They count as deaths.
-
-        Raises:
-            RunError: there is no such entity; names it.
-        """
-        with self._commanded("remove()"):
-            self._commands.remove(ids)
-
-    def send(self, to: Any, message: Message, /) -> None:
-        """Send a message before the next tick: `run.send(5, Hit(damage=2.0))`; its `sender` is -1.
-
-        Args:
-            to: the id of an entity, or (n,) ids.
-            message: what each of them gets.
-
-        Raises:
-            ModelError: it is no message of this simulation.
-            RunError: there is no such entity; names it.
-        """
-        with self._commanded("send()"):
-            self._commands.send(to, message)
 
     # Asking
 
@@ -347,31 +271,9 @@ class Run:
             RunError: the run failed, or was stopped and its world was too large to keep.
         """
         index = self._index(kind)
-        known = ["id", *fields_of(kind, self.simulation.box.dim)]
-        for name in fields or ():
-            if name not in known:
-                raise ModelError(
-                    f"entities({kind.__name__}, fields=...) was asked for {name!r}; it has {', '.join(known)}.\n"
-                    f"There is no such column.\n"
-                    f"Choose among these."
-                )
-        table = self._table(index, kind)
-        if area is not None:
-            low, high = (np.asarray(corner, np.float64) for corner in area)
-            dim = self.simulation.box.dim
-            if low.shape != (dim,) or high.shape != (dim,):
-                raise ModelError(
-                    f"entities(area={area!r}) was asked for; the world has {dim} axes.\n"
-                    f"Nobody could be said to be inside.\n"
-                    f"Write area=(({', '.join('0' * dim)}), ({', '.join('9' * dim)}))."
-                )
-            places = table["position"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, dim)
-            table = table.filter(((places >= low) & (places < high)).all(axis=1))
-        if where is not None:
-            table = table.filter(where)
-        if fields is not None:
-            table = table.select(["id", *(name for name in fields if name != "id")])
-        return table
+        dim = self.simulation.box.dim
+        check_fields(kind, dim, fields or ())
+        return chosen(self._table(index, kind), dim, fields, where, area)
 
     def events(self, kind: type[Event]) -> pa.Table:
         """The events of a kind that happened since the last call, ordered by (tick, behavior, type, id, sequence).
@@ -416,18 +318,29 @@ class Run:
                 f"Name one of its layers, the class itself."
             )
         index = self.simulation.kinds.index(layer)
-        kept = None if self._kept is None else self._kept["tables"].get(index)
-        if self._kept is not None and kept is None:
-            raise RunError(
-                f"layer({layer.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are "
-                f"not kept.\n"
-                f"Their state went with the workers.\n"
-                f"Ask before stop(), inside the `with` block."
-            )
-        if kept is None:
+        if self._kept is not None:
+            columns = self._kept_table(index, f"layer({layer.__name__})")
+        else:
             with self._standing():
-                kept = self._layer_columns(index)
-        return layer_array(layer, self._program.grid.cells[index].shape, kept, field)
+                columns = self._layer_columns(index)
+        return layer_array(layer, self._program.grid.cells[index].shape, columns, field)
+
+    def observations(self) -> pa.Table:
+        """What was observed so far.
+
+        Returns:
+            One row per tick at which anything was sampled: `tick` (int64), `time`, and a column per observation: int64
+            or float64, a vector as a list of fixed size, a histogram as a list; null where it was not sampled.
+        """
+        if self._kept is None and self._failure is None:
+            with self._standing():
+                self._samples.add(self._runtime.samples())
+        return self._samples.table()
+
+    @property
+    def observed(self) -> tuple[Observed, ...]:
+        """How each observation is made, in the order declared."""
+        return self._program.observations
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits: equal for equal states, whatever the partitions and workers."""
@@ -533,7 +446,7 @@ class Run:
                     "tallies": self._runtime.tallies(),
                     "tables": {},
                 }
-                if sum(self._counts[t] * _row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
+                if sum(self._counts[t] * row_bytes(self._program, t) for t in self._counts) <= KEPT_BYTES:
                     kinds = {kind.__name__: kind for kind in self.simulation.entity_types}
                     for t, spec in enumerate(self._program.types):
                         kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
@@ -555,6 +468,7 @@ class Run:
         if self.running:
             flight = self._flight
             assert flight is not None
+            flight.stopping = True
             while not flight.landed.wait(INSIST_SECONDS):
                 self._runtime.hold()
         self._runtime.close()
@@ -580,26 +494,21 @@ class Run:
         return names.index(name)
 
     def _table(self, index: int, kind: type[Entity]) -> pa.Table:
-        import pyarrow as pa
-
         if self._kept is not None:
-            kept = self._kept["tables"].get(index)
-            if kept is None:
-                raise RunError(
-                    f"entities({kind.__name__}) was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB "
-                    f"are not kept.\n"
-                    f"Their state went with the workers.\n"
-                    f"Ask before stop(), inside the `with` block."
-                )
-            return kept
+            return self._kept_table(index, f"entities({kind.__name__})")
         with self._standing():
             ids, columns = self._runtime.rows(index)
-        names = [column.name for column in self._program.types[index].columns]
-        arrays = {"id": pa.array(ids)}
-        for field in fields_of(kind, self.simulation.box.dim).values():
-            parts = [columns[names.index(name)] for name in field.columns]
-            arrays[field.name] = as_arrow(field, parts)
-        return pa.table(arrays)
+        return entity_table(self._program.types[index], kind, self.simulation.box.dim, ids, columns)
+
+    def _kept_table(self, index: int, asked: str) -> Any:
+        assert self._kept is not None
+        if index not in self._kept["tables"]:
+            raise RunError(
+                f"{asked} was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are not kept.\n"
+                f"Their state went with the workers.\n"
+                f"Ask before stop(), inside the `with` block."
+            )
+        return self._kept["tables"][index]
 
     def _layer_columns(self, index: int) -> dict[str, NDArray[Any]]:
         """Column -> (cells,) in the order of the ids."""
@@ -617,6 +526,10 @@ class Run:
     def _standing(self) -> Iterator[None]:
         """Between two ticks; a run that moved goes on afterwards."""
         self._alive("an answer")
+        if self._betweens.calling:
+            with self._told():
+                yield
+            return
         flight = self._flight
         moving = flight is not None and not flight.landed.is_set()
         self.pause()
@@ -650,25 +563,3 @@ class Run:
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
             raise RunError(str(error)) from error
-
-
-def _compiled(simulation: Simulation) -> Program:
-    from weaver.compiler import compile  # brings numba, which `import weaver` does not
-
-    return compile(simulation)
-
-
-def _runtime(
-    program: Program, partitions: int | None, threads: int, workers: int | None, cluster: str | None
-) -> Runtime:
-    if workers is None:
-        from partitions.local import Local
-
-        return Local(program, partitions=partitions or 1, threads=threads)
-    from partitions.cluster import Cluster
-
-    return Cluster(program, workers, threads=threads, partitions=partitions, address=cluster)
-
-
-def _row_bytes(program: Program, index: int) -> int:
-    return 8 + sum(np.dtype(column.dtype).itemsize for column in program.types[index].columns)

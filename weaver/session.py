@@ -19,6 +19,7 @@ from weaver.errors import RunError
 from weaver.load import UsageError, default_ticks, load_app
 from weaver.progress import ProgressBar, crowd
 from weaver.run import Run
+from weaver.samples import check_plot, write_csv, write_plot
 from weaver.simulation import Simulation
 from weaver.view import picture_frame, world_meta
 
@@ -98,6 +99,8 @@ class Session:
     rate: float | None = None
     view: Views = Views.NONE
     image: Path | None = None
+    observations: Path | None = None
+    plot: Path | None = None
     as_json: bool = False
 
     def run(self) -> int:
@@ -123,6 +126,7 @@ class Session:
                 f"The run would end without its picture.\n"
                 f"Run pip install open3d libusb-package, or leave --image out."
             )
+        self._check_observations(simulation)
         ticks = self.ticks
         if ticks is None and self.view is Views.NONE:
             ticks = default_ticks(module)
@@ -142,10 +146,21 @@ class Session:
             with self._shown(run, ticks) as (hub, window):
                 self._move(run, ticks, hub, window, signals)
                 self._report(module, simulation, run, ticks, signals)
-                unfinished = ticks is not None and run.tick < ticks
+                unfinished = ticks is not None and run.tick < ticks and run.ended is None
                 if hub is not None and ticks is not None and not unfinished:
                     self._linger(run, hub, window, signals)
         return 128 + signals.received if signals.received is not None and unfinished else 0
+
+    def _check_observations(self, simulation: Simulation) -> None:
+        wanted = self.observations or self.plot
+        if wanted is not None and not simulation.observations:
+            raise UsageError(
+                f"{wanted} was asked for, and {simulation.name} observes nothing.\n"
+                f"The file would be empty.\n"
+                f'Write sim.observe("number", Bird, "count") in the app, or leave the option out.'
+            )
+        if self.plot is not None:
+            check_plot(self.plot)
 
     def _capped(self, run: Run) -> None:
         """Say that there are fewer partitions or workers than asked for."""
@@ -216,8 +231,10 @@ class Session:
     ) -> None:
         """The closing line, the app's own report, the picture, and the JSON object."""
         stats, digest = run.stats(), run.digest()
-        stopped = signals.name if ticks is None or run.tick < ticks else None
+        ended = run.ended
+        stopped = signals.name if ended is None and (ticks is None or run.tick < ticks) else None
         done = f"stopped by {stopped} at tick {run.tick}" if stopped else f"{run.tick} ticks"
+        done += f" until {ended}" if ended is not None else ""
         parts = f", {run.partitions} partitions" if run.partitions > run.workers else ""
         threads = f", {run.threads} threads" if run.threads > 1 else ""
         self._say(
@@ -229,11 +246,13 @@ class Session:
         if text is not None:
             self._say(text)
         failure = self._picture(run, ticks) if self.image is not None else None
+        self._write_observations(run)
         if self.as_json:
             closing = {
                 "app": simulation.name,
                 "ticks": run.tick,
                 "stopped": stopped,
+                "until": ended,
                 "seed": simulation.seed,
                 "entities": stats["entities"],
                 "deaths": stats["deaths"],
@@ -250,6 +269,14 @@ class Session:
             print(json.dumps(closing), flush=True)
         if failure is not None:
             raise failure
+
+    def _write_observations(self, run: Run) -> None:
+        if self.observations is not None:
+            write_csv(self.observations, run.observations(), run.observed)
+            self._note(f"observations: {self.observations}")
+        if self.plot is not None:
+            write_plot(self.plot, run.observations(), run.observed, run.simulation.name)
+            self._note(f"plot: {self.plot}")
 
     def _picture(self, run: Run, ticks: int | None) -> RunError | None:
         """Write the picture; what prevents it is told after everything else has been said."""

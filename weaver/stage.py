@@ -52,6 +52,7 @@ class Stage:
         sites: lattice -> who stands where; ring: the links; obstacles: the geometry, or None.
         samples: observation -> the latest sample.
         born, dead, lost: name of a type -> how many.
+        next_id: what an entity without a given id gets.
         births: block -> how many were born from it.
         moved: id -> whether its last claim of a site was won.
     """
@@ -63,6 +64,7 @@ class Stage:
     def __init__(self, sim: Simulation, grid: Grid, rows: dict[type, Rows], mailbox: Mailbox) -> None:
         self.sim, self.grid, self.space, self.rows, self.mailbox = sim, grid, grid.space, rows, mailbox
         self.samples: dict[str, Any] = {}
+        self.next_id = 0
         self.events: list[dict[str, Any]] = []
         self.born: Counter[str] = Counter()
         self.dead: Counter[str] = Counter()
@@ -71,6 +73,13 @@ class Stage:
         self.moved: dict[int, bool] = {}
         self._me = {kind: me_class(r) for kind, r in rows.items()}
         self._other = {kind: other_class(r) for kind, r in rows.items()}
+
+    def changed(self) -> None:
+        """Rows were put in, taken out or moved."""
+        for rows in self.rows.values():
+            rows.changed()
+        for occupancy in self.sites.values():
+            occupancy.changed()
 
     def me(self, rows: Rows, row: int, image: Any = None) -> Me:
         """An acting entity."""

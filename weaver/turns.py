@@ -66,6 +66,11 @@ class Meeting:
     reach: float | None
 
     @property
+    def jumps(self) -> bool:
+        """Never: moves have a limit, since both must be seen by either."""
+        return False
+
+    @property
     def types(self) -> tuple[type[Entity] | type[Layer], ...]:
         """Both, or the one."""
         return (self.first,) if self.first is self.second else (self.first, self.second)

@@ -10,8 +10,28 @@ from hypothesis import strategies as st
 
 import weaver as wv
 from partitions.grid import make_space
+from tests.weaver.players import Compiled, Interpreted
 from weaver.errors import ModelError
 from weaver.obstacles import Obstacles
+
+
+class Walker(wv.Entity):
+    """Someone who looks about."""
+
+    point: wv.Vec2
+    distance: float
+    beyond: float
+    seen: int
+
+
+class Drone(wv.Entity):
+    """The same in space, with positions in float32."""
+
+    position: wv.Vec3f
+    point: wv.Vec3
+    distance: float
+    seen: int
+
 
 RIGHT = ((1, 0, 0), (0, 1, 0), (0, 0, 0))
 
@@ -231,3 +251,83 @@ def test_meshes_are_read_from_files(tmp_path):
     (tmp_path / "empty.stl").write_text("this is no mesh")
     with pytest.raises(ModelError, match="no triangles"):
         sim.geometry(mesh=str(tmp_path / "empty.stl"))
+
+
+def plain():
+    """A world with walls, whose people look at walls and at each other."""
+    sim = wv.Simulation(wv.Box(40, 30, boundary=("periodic", "reflect")), seed=3, strict=True)
+    sight = sim.parameter("sight", 6.0, high=9.0)
+    sim.geometry(segments=[((38, 2), (42, 9)), ((1, 1), (5, 20))], discs=[(20, 20, 3)])
+    sim.geometry(polygons=[[(10, 10), (14, 10), (14, 14)]])
+
+    def beyond(p: wv.Vec2, world: wv.World):
+        return min(world.wall(p + wv.Vec2(30, 0), 8.0).distance, 99.0)
+
+    @sim.behavior(reach=3)
+    def look(me: Walker, world: wv.World):
+        me.point, me.distance = world.wall(me, sight)
+        wall = world.wall(me.position, 6.0)
+        me.beyond = beyond(me.position, world)
+        if wall.distance < 6.0:
+            me.position += 0.1 * (wall.point - me.position)
+        me.seen = 0
+
+    @sim.behavior
+    def count(me: Walker, world: wv.World):
+        for other in world.near(me, Walker, 3.0):
+            if world.clear(me, other) and not world.clear(me, me.position + wv.Vec2(9, 0)):
+                me.seen += 1
+
+    sim.scatter(Walker, 150)
+    return sim
+
+
+def test_interpreted_and_compiled_runs_agree_and_partitions_do_not_change_a_bit():
+    sim, digests = plain(), []
+    for made in (Interpreted(sim), Compiled(sim)):
+        made.step(2)
+        made.set(sight=2.0)
+        made.step(1)
+        digests.append(made.digest())
+        of = made.of(Walker)
+        assert of["seen"].sum() > 20
+        assert 0 < np.isfinite(of["distance"]).sum() < 150
+        assert of["distance"][np.isfinite(of["distance"])].max() <= 2.0
+        made.close()
+    assert digests[0] == digests[1]
+
+
+def test_workers_share_the_geometry(ray_cluster):
+    sim = plain()
+    assert sim.run(3, workers=2, partitions=3).digest() == sim.run(3).digest()
+
+
+def test_in_space_both_modes_agree(play):
+    sim = wv.Simulation(wv.Box(9, 9, 9, boundary=("periodic", "periodic", "reflect")), seed=3, strict=True)
+    sim.geometry(triangles=4 * np.array([RIGHT]) + np.array([7, 2, 4.5]))
+
+    @sim.behavior(reach=1)
+    def look(me: Drone, world: wv.World):
+        me.point, me.distance = world.wall(me.position, 4.0)
+        me.seen = int(world.clear(me, me.position + wv.Vec3(0, 0, 4)))
+
+    sim.scatter(Drone, 200)
+    run = play(sim)
+    of = run.of(Drone)
+    _, seen = made((9, 9, 9), ("periodic", "periodic", "reflect"), triangles=sim.obstacles.triangles)
+    for place, point, distance, clear in zip(of["position"], of["point"], of["distance"], of["seen"], strict=True):
+        assert seen.wall(place, 4.0) == (wv.Vec3(*point), distance)
+        assert clear == seen.clear(place, place + (0, 0, 4))
+    assert 0 < of["seen"].sum() < 200
+
+
+def test_without_geometry_the_words_about_it_are_refused():
+    sim = wv.Simulation(wv.Box(9, 9))
+
+    @sim.behavior(reach=1)
+    def look(me: Walker, world: wv.World):
+        me.distance = world.wall(me.position, 1.0).distance
+
+    sim.scatter(Walker, 1)
+    with pytest.raises(wv.BehaviorError, match=r"no geometry was declared\n(.*\n)+.*sim.geometry"):
+        sim.start()

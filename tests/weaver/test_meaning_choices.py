@@ -43,21 +43,21 @@ def by_distance(wolf, sheep):
     return (sheep.position - wolf.position).length2()
 
 
-def test_the_nearest_meet_each_other_and_the_rest_in_further_rounds(interpret):
+def test_the_nearest_meet_each_other_and_the_rest_in_further_rounds(play):
     for rounds, met in ((1, [4, -1]), (2, [4, 3])):
         sim = hunting(by=by_distance, rounds=rounds)
         sim.add(Wolf, position=[[1, 1], [1.75, 1]])
         sim.add(Sheep, position=[[39.5, 1], [3.25, 1], [0.5, 1]])
-        state = interpret(sim).of(Wolf)
+        state = play(sim).of(Wolf)
         assert state["met"].tolist() == met
         assert state["energy"][0] == -0.5 and state["energy"][1] == (0.0 if rounds == 1 else 1.5)
 
 
-def test_one_round_leaves_those_whose_choice_chose_another(interpret):
+def test_one_round_leaves_those_whose_choice_chose_another(play):
     sim = hunting(by=by_distance, when=lambda wolf, sheep: wolf.mark != sheep.id)
     sim.add(Wolf, position=[[1, 1], [3, 1], [20, 20]], mark=[0, 0, 5])
     sim.add(Sheep, position=[[2, 1], [5.5, 1], [20, 21]])
-    player = interpret(sim)
+    player = play(sim)
     state = player.of(Sheep)
     # wolves 0 and 1 are as near to sheep 3: a hash decides, and sheep 4 is alone if wolf 1 lost
     first, second = (rank(key(7, "Wolf|Sheep", "eat"), 0, wolf, 3) for wolf in (0, 1))
@@ -66,7 +66,7 @@ def test_one_round_leaves_those_whose_choice_chose_another(interpret):
     assert player.of(Wolf)["met"].tolist() == [3 if k == winner else -1 for k in range(3)]
 
 
-def test_in_a_meeting_of_one_type_a_is_the_one_of_smaller_id_and_both_are_written(interpret):
+def test_in_a_meeting_of_one_type_a_is_the_one_of_smaller_id_and_both_are_written(play):
     sim = world_of()
 
     @sim.meeting(radius=2.0)
@@ -78,14 +78,14 @@ def test_in_a_meeting_of_one_type_a_is_the_one_of_smaller_id_and_both_are_writte
             world.spawn(Sheep, b.position)
 
     sim.add(Wolf, position=[[39, 1], [0.5, 1], [20, 20], [30, 30], [30, 31]], energy=[0, 0, 0, 0, 1])
-    player = interpret(sim)
+    player = play(sim)
     state = player.of(Wolf)
     assert (state["met"].tolist(), state["mark"].tolist()) == ([1, 0, -1, 4], [1, 2, 0, 1])
     assert player.of(Sheep)["position"].tolist() == [[30.0, 31.0]]
     assert player.stats()["deaths"] == {"Wolf": 1, "Sheep": 0}
 
 
-def test_at_most_one_meets_the_cell_that_it_stands_on(interpret):
+def test_at_most_one_meets_the_cell_that_it_stands_on(play):
     sim = world_of()
 
     @sim.meeting(when=lambda wolf, grass: grass.level > 0)
@@ -96,7 +96,7 @@ def test_at_most_one_meets_the_cell_that_it_stands_on(interpret):
 
     sim.layer(Grass, level=2.0)
     sim.add(Wolf, position=[[1, 1], [2, 1], [9, 5]])
-    player = interpret(sim)
+    player = play(sim)
     ranks = [rank(key(7, "Wolf|Grass", "graze"), 0, wolf, 0) for wolf in (0, 1)]
     winner = int(ranks[1] < ranks[0])
     state = player.of(Wolf)
@@ -107,7 +107,7 @@ def test_at_most_one_meets_the_cell_that_it_stands_on(interpret):
     assert player.of(Wolf)["energy"].tolist() == state["energy"].tolist()
 
 
-def test_each_of_several_equal_candidates_is_chosen_about_equally(interpret):
+def test_each_of_several_equal_candidates_is_chosen_about_equally(play):
     sim = world_of()
 
     @sim.meeting(radius=1.5)
@@ -118,7 +118,7 @@ def test_each_of_several_equal_candidates_is_chosen_about_equally(interpret):
     sim.add(Wolf, position=places)
     for k in range(3):
         sim.add(Sheep, position=places + [0, 1], energy=float(k + 1))
-    marks = interpret(sim).of(Wolf)["mark"].tolist()
+    marks = play(sim).of(Wolf)["mark"].tolist()
     counts = [marks.count(k + 1) for k in range(3)]
     assert sum(counts) == 100
     assert sum((c - 100 / 3) ** 2 / (100 / 3) for c in counts) < 9.2  # chi-square, 2 degrees, 0.01

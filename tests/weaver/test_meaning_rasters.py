@@ -193,7 +193,7 @@ def test_diffusion_is_the_five_point_scheme_and_decays(play):
     assert player.layer(Scent, "thin").tolist() == thin.tolist()
 
 
-def test_deposits_add_up_strictly_in_the_order_of_depositors(interpret):
+def test_deposits_add_up_strictly_in_the_order_of_depositors(play):
     sim = meadow(("periodic", "absorb"))
 
     @sim.behavior(reach=3.0)
@@ -212,7 +212,7 @@ def test_deposits_add_up_strictly_in_the_order_of_depositors(interpret):
         way=wv.Vec2(1, 2),
         id=[4, 5, 6, 2],
     )
-    player = interpret(sim)
+    player = play(sim)
     assert player.layer(Grass, "level")[:2, :2].tolist() == [[((0.5 + 1e16) + 1.0) - 1e16, 0.5], [0.5, 0.5 + 0.1]]
     assert player.layer(Grass, "seen")[:2, :2].tolist() == [[6, 0], [0, 4]]
     assert player.layer(Grass, "flow")[0].tolist() == [[0.0, 0.0]] * 3 + [[1.0, 2.0]]

@@ -532,3 +532,22 @@ def test_a_place_beyond_the_reach_is_no_question(play):
     sim.add(Ant, position=[[0, 0], [4, 4]], go=[[1.5, -1.5], [2, 0]])
     with pytest.raises(wv.RunError, match=r"beyond the reach.*Ant 1.*allowed is 1\.5"):
         play(sim)
+
+
+def test_those_who_meet_claim_sites_as_everybody_does(play):
+    sim = lawn(lengths=(9, 9))
+
+    @sim.meeting(radius=1.0)
+    def part(a: Ant, b: Chip, world: wv.World):
+        b.position += a.go
+        a.seen += 1
+        world.spawn(Chip, a.position - a.go)
+
+    sim.add(Ant, position=[[1, 1], [5, 1], [5, 5]], go=[[1, 0], [0, 1], [0, 1]])
+    sim.add(Chip, position=[[2, 1], [5, 2], [5, 6]])
+    sim.add(Ant, position=[[5, 3], [5, 4]])
+    player = play(sim)
+    chips = player.of(Chip)
+    assert player.of(Ant)["seen"][:3].tolist() == [1, 1, 1]
+    assert chips["position"][:3].tolist() == [[3.5, 1.5], [5.5, 2.5], [5.5, 7.5]]
+    assert sorted(chips["position"][3:].tolist()) == [[0.5, 1.5], [5.5, 0.5]] and player.stats()["lost"]["Chip"] == 1

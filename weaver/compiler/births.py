@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from partitions.program import Column
 from weaver.compiler import footing
 from weaver.compiler.constants import constant
-from weaver.compiler.model import Model, convert
+from weaver.compiler.model import Model, Own, convert
 from weaver.compiler.outlet import Outlet, outlet
 from weaver.entity import Entity
 from weaver.field import Field
@@ -96,7 +96,8 @@ def spawn(low: Lowering, node: ast.Call) -> None:
 
 def remove(low: Lowering, node: ast.Call) -> None:
     """`world.remove(me)`."""
-    if len(node.args) != 1 or node.keywords or not (isinstance(node.args[0], ast.Name) and node.args[0].id == low.me):
+    who = _own(low, node)
+    if who is None or len(node.args) != 1 or node.keywords:
         low.fail(
             node,
             f"world.remove is called with {', '.join(map(ast.unparse, node.args)) or 'nothing'}",
@@ -104,22 +105,22 @@ def remove(low: Lowering, node: ast.Call) -> None:
             f"Write world.remove({low.me or 'me'}); to end another's life, `send` it a message or declare a `meeting` "
             f"of the two.",
         )
-    _mortal(low, node)
-    low.removes = True
-    low.emit(f"{low.need('status_')}[8] = 1")
+    _mortal(low, node, who)
+    low.removes.add(who.prefix)
+    low.emit(f"{_if_mine(low, who)}{low.need('status_')}[8] = 1")
 
 
 def become(low: Lowering, node: ast.Call) -> None:
     """`world.become(me, Zombie, timer=0)`."""
-    first = node.args[0] if node.args else None
-    if not (isinstance(first, ast.Name) and first.id == low.me):
+    first, who = node.args[0] if node.args else None, _own(low, node)
+    if who is None:
         low.fail(
             node,
             f"world.become is called with {ast.unparse(first) if first else 'nothing'!r} as its first argument",
             "Every entity changes only itself, so that the order in which entities act cannot matter.",
             f"Write world.become({low.me or 'me'}, Zombie, timer=0).",
         )
-    _mortal(low, node)
+    _mortal(low, node, who)
     model = low.model
     rest = ast.copy_location(ast.Call(node.func, node.args[1:], node.keywords), node)
     target, given = _target_and_fields(low, rest, 1)
@@ -128,16 +129,16 @@ def become(low: Lowering, node: ast.Call) -> None:
             node,
             "world.become is given a position",
             "It keeps the entity's place.",
-            f"Assign {low.me}.position; leave it out here.",
+            f"Assign {ast.unparse(node.args[0])}.position; leave it out here.",
         )
-    if model.lattice(target) not in (-1, model.lattice(low.me_type)):
+    if model.lattice(target) not in (-1, model.lattice(who.type)):
         low.fail(
             node,
-            f"{model.name(low.me_type)} becomes {model.name(target)}, which stands on sites of another lattice",
+            f"{model.name(who.type)} becomes {model.name(target)}, which stands on sites of another lattice",
             "Whether it wins a site there is not known before the behavior has ended, and it could be neither.",
-            f"Write world.spawn({model.name(target)}, ...) and world.remove({low.me}).",
+            f"Write world.spawn({model.name(target)}, ...) and world.remove({ast.unparse(node.args[0])}).",
         )
-    if target == low.me_type:
+    if target == who.type:
         low.fail(
             node, f"{model.name(target)} becomes what it is", "Nothing would change.", "Assign the fields instead."
         )
@@ -146,20 +147,32 @@ def become(low: Lowering, node: ast.Call) -> None:
     variables = {}
     for name, code in held.items():
         variable = f"{name}_become{number}_"
-        low.loaded.setdefault(variable)
-        low.written.setdefault(variable)
-        low.emit(f"me_{variable}_ = {code}")
+        who.loaded.setdefault(variable)
+        who.written.setdefault(variable)
+        low.emit(f"{who.prefix}_{variable}_ = {code}")
         variables[name] = variable
     made = outlet(low, f"turned_{model.name(target)}", "become", target, _columns(model, target))
     model.becomes.append(Become(number, target, variables, made))
     low.becomes.append(number)
-    low.emit(f"{low.need('status_')}[9] = {number}")
+    who.becomes.setdefault(number)
+    low.emit(f"{_if_mine(low, who)}{low.need('status_')}[9] = {number}")
     for a in model.axes:
         low.need(f"s{a}_")
 
 
-def _mortal(low: Lowering, node: ast.Call) -> None:
-    if low.model.is_layer(low.me_type):
+def _own(low: Lowering, node: ast.Call) -> Own | None:
+    """The first argument, if it is an entity that may be written here."""
+    first = node.args[0] if node.args else None
+    return low.own.get(first.id) if isinstance(first, ast.Name) else None
+
+
+def _if_mine(low: Lowering, who: Own) -> str:
+    """Head of a statement that is for the owner of one of two who meet."""
+    return f"if {'not ' if who.prefix != 'me' else ''}{low.need('as_a_')}: " if low.meeting else ""
+
+
+def _mortal(low: Lowering, node: ast.Call, who: Own) -> None:
+    if low.model.is_layer(who.type):
         low.fail(
             node,
             f"{ast.unparse(node.func)} is called for a cell of a layer",

@@ -31,7 +31,8 @@ from weaver.compiler.kernel import (
     write_kernel,
     write_scatter,
 )
-from weaver.compiler.model import Model
+from weaver.compiler.meeting import lower_meeting, meeting_phase
+from weaver.compiler.model import SCRATCH, TIE_ARRAYS, Model
 from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
@@ -43,11 +44,11 @@ from weaver.placing import stored_columns
 from weaver.simulation import Simulation
 from weaver.sources import Added, Scatter
 from weaver.tables import ID_LIMIT
-from weaver.turns import Behavior, Diffusion, Turn
+from weaver.turns import Behavior, Diffusion, Meeting, Turn
 
 SIDE = (
     "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
-    "settle.py", "lattice_numba.py", "permutation.py",
+    "settle.py", "pairs.py", "lattice_numba.py", "permutation.py",
 )  # fmt: skip
 """Modules of ours that generated ones compile in."""
 
@@ -88,8 +89,7 @@ def plan(sim: Simulation) -> Plan:
     Raises:
         BehaviorError, ModelError: the model cannot run.
     """
-    model = Model(sim)
-    behaviors = [(b, _lowered(model, b)) for b in sim.behaviors]
+    model, behaviors = _lowered(sim)
     radii = [
         max((model.looks[n].radius for a in acts for n in a.lowering.looked), default=0.0) for _, acts in behaviors
     ]
@@ -121,7 +121,9 @@ def plan(sim: Simulation) -> Plan:
             continue
         looked: list[float] = []
         rim = 0.0
-        for (_, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+        for (turn, acts), (_, reach) in zip(behaviors, reaches, strict=True):
+            if isinstance(turn, Meeting) and model.kinds[type] is turn.first and issubclass(turn.second, Layer):
+                looked.append(turn.second.__resolution__)  # each cell of the layer looks for those that stand on it
             for act in acts:
                 for name in act.lowering.looked:
                     look = model.looks[name]
@@ -148,7 +150,23 @@ def plan(sim: Simulation) -> Plan:
     return Plan(model, behaviors, reaches, space, grid)
 
 
-def _lowered(model: Model, turn: Turn) -> list[Lowered]:
+def _lowered(sim: Simulation) -> tuple[Model, list[tuple[Any, list[Lowered]]]]:
+    """Lower every behavior; again if types become of others, to which links then lead, that were not known before."""
+    model = Model(sim)
+    while True:
+        for link in sim.links:
+            model.topology(link)
+        behaviors = [(turn, _acts(model, turn)) for turn in sim.behaviors]
+        acts = [act for _, acts in behaviors for act in acts]
+        turned = {(act.type, b.type) for act in acts for b in model.becomes if b.number in act.lowering.becomes}
+        if turned <= model.turned or not any(act.lowering.ties for act in acts):
+            return model, behaviors
+        model = Model(sim, model.turned | turned, model.topologies)
+
+
+def _acts(model: Model, turn: Turn) -> list[Lowered]:
+    if isinstance(turn, Meeting):
+        return [*lower_meeting(model, turn)]
     if isinstance(turn, Behavior):
         return [lower_behavior(model, turn, model.kinds.index(k)) for k in turn.types]
     return []
@@ -236,7 +254,11 @@ def write(sim: Simulation) -> Written:
             names.append(name)
             texts.append(lines)
             continue
-        phase, written = _phase(model, behavior, acts, reach, look_reach)
+        if isinstance(behavior, Meeting):
+            step = partial(_phase, model, behavior, reach=reach, look_reach=look_reach)
+            phase, written = meeting_phase(behavior, acts, step)
+        else:
+            phase, written = _phase(model, behavior, acts, reach, look_reach)
         phases.append(phase)
         for act, kernel in zip(acts, written, strict=True):
             ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
@@ -271,6 +293,7 @@ def write(sim: Simulation) -> Written:
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
     used.update({name: None for s in sources if isinstance(s, Drawn) for name in s.statics})
     names += ["ranks_"] if model.laid else []
+    used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
     program = Program(
@@ -314,7 +337,7 @@ def load_kernels(text: str, names: tuple[str, ...]) -> Mapping[str, Callable[...
 
 
 def _phase(
-    model: Model, behavior: Behavior, acts: list[Lowered], reach: float, look_reach: float
+    model: Model, behavior: Turn, acts: list[Lowered], reach: float, look_reach: float
 ) -> tuple[Phase, list[Made]]:
     reads: dict[int, dict[str, None]] = {}
     looks: dict[int, None] = {}
@@ -323,7 +346,7 @@ def _phase(
             for c in model.fields[type][name].columns:
                 reads.setdefault(type, {}).setdefault(c)
         for type, word in act.lowering.cells:
-            if word != "deposit":
+            if word not in ("deposit", "whole"):
                 looks.setdefault(type)
         for lattice, what in act.lowering.sites:
             looks.update(dict.fromkeys(model.group(lattice) if what == "seen" else ()))
@@ -340,7 +363,7 @@ def _phase(
         buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
         kernel = write_kernel(model, act, buffered, reach, look_reach)
         kills = act.moves and "absorb" in model.sim.box.boundaries
-        kills = kills or act.lowering.removes or bool(act.lowering.becomes)
+        kills = kills or bool(act.lowering.removes or act.lowering.becomes)
         outlets = tuple(footing.keyed(model, made.spec, behavior.name) for made in act.lowering.outlets.values())
         ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
@@ -353,6 +376,9 @@ def _phase(
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
     reaching = any(a.reaches for a in acts)
+    whole = {(t, c): None for a in acts for t, n in a.lowering.wholes for c in model.fields[t][n].columns}
+    copied = sorted({t for a in acts for t, word in a.lowering.cells if word == "whole"})
+    wholes = {t: tuple(c for u, c in whole if u == t) for t in copied}
     phase = Phase(
         behavior.name,
         behavior.every,
@@ -361,20 +387,40 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
-        any(a.lowering.far or any(what == "jump" for _, what in a.lowering.sites) for a in acts),
+        any(a.lowering.far or a.lowering.wholes or footing.jumps(a.lowering) for a in acts),
+        *_tied(model, acts),
+        wholes=wholes,
     )
     return phase, written
 
 
+def _tied(model: Model, acts: list[Lowered]) -> tuple[tuple[str, ...], dict[int, tuple[str, ...]]]:
+    """The links that a phase reads along, and the columns of each type at the other ends."""
+    names: dict[str, None] = {}
+    tied: dict[int, dict[str, None]] = {}
+    for act in acts:
+        for link in act.lowering.ties:
+            names.setdefault(link.__name__)
+            for t in model.tied_types(link, act.type):
+                tied.setdefault(t, {})
+        for t, f in act.lowering.tied:
+            tied.setdefault(t, {}).update(dict.fromkeys(model.fields[t][f].columns))
+    return tuple(names), {t: tuple(columns) for t, columns in tied.items()}
+
+
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
     result = []
+    phases = [step for phase in phases for step in (*phase.before, phase)]
     for t in range(len(model.kinds)):
         columns = tuple(Column(c, f.dtype) for f in model.fields[t].values() for c in f.columns)
         read = {c for p in phases for c in p.reads.get(t, ())}
-        ghost = tuple(c.name for c in columns if c.name in read)
+        touched = {x.name for p in phases for a in p.acts for x in a.arguments if x.type == t and x.kind == "column"}
+        scratch = tuple(Column(c, dtype) for c, dtype in SCRATCH.items() if c in touched)
+        ghost = tuple(c.name for c in (*columns, *scratch) if c.name in read)
         searched = any(t in p.looks for p in phases)
         mortal = any(a.kills for p in phases for a in p.acts if a.type == t)
-        result.append(TypeSpec(model.name(t), columns, ghost, searched, mortal, model.is_layer(t)))
+        made = TypeSpec(model.name(t), columns, ghost, searched, mortal, raster=model.is_layer(t), scratch=scratch)
+        result.append(made)
     return tuple(result)
 
 
@@ -393,8 +439,9 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import shift_right, truncate",
         f"from weaver.cells import ({', '.join(CELLS)})",
         "from weaver.lattice_numba import nearest_step, site_coordinate",
+        "from weaver.pairs import beats, pair_rank",
         "from weaver.permutation import drawn_site",
-        "from weaver.random import exponential, integer, normal, rank, uniform, uniform_between, unit2, unit3",
+        "from weaver.random import exponential, fold, integer, normal, rank, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
@@ -410,6 +457,10 @@ def _head(made: Plan) -> list[str]:
         "",
         "def strict_kernel_(signature):",
         "    return njit(signature, cache=True, fastmath=False, error_model='numpy', nogil=True)",
+        "",
+        "",
+        "strict_ = dict(fastmath=False, error_model='numpy', nogil=True)  # of what both sides of a meeting compute",
+        "both_ = njit(**strict_)",
         "",
         "",
         "@helper_",

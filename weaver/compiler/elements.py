@@ -25,10 +25,10 @@ def array_field(low: Expressions, node: ast.expr) -> Field | None:
     if not (isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)):
         return None
     ref = low.reference(node.value)
-    if ref is None and node.value.id != low.me:
+    if ref is None and node.value.id not in low.own:
         return None
-    types = (low.me_type,) if ref is None else ref.types
-    found = [low.model.fields[t].get(node.attr) for t in types]
+    types = (low.own[node.value.id].type,) if ref is None else ref.types
+    found = [low.model.fields_of(t).get(node.attr) for t in types]
     lengths = {f.length for f in found if f is not None}
     if len(lengths) > 1:
         low.fail(

@@ -44,7 +44,11 @@ def _grid(written: Written) -> list[str]:
         f"positions are multiples of {grid.space.quantum:g}",
     ]
     for t, cells in enumerate(grid.cells):
-        if any(look.type == t for look in model.looks.values()):
+        if model.is_layer(t):
+            whole = ", and a whole copy on each worker" if any(t in p.wholes for p in written.program.phases) else ""
+            deep = f"ghosts {_times(cells.rim)} cells deep" if written.program.types[t].searched else "no ghosts"
+            lines.append(f"{model.name(t)}: layer of {_times(cells.shape)} cells; {deep}{whole}")
+        elif any(look.type == t for look in model.looks.values()):
             radii = sorted({look.radius for look in model.looks.values() if look.type == t})
             lines.append(
                 f"{model.name(t)}: {_times(cells.shape)} cells; "
@@ -62,8 +66,13 @@ def _phase(written: Written, phase: Phase) -> list[str]:
     before = [f"{model.name(t)}.{c}" for t in phase.looks for c in phase.reads.get(t, ())]
     if phase.looks:
         names = ", ".join(model.name(t) for t in phase.looks)
-        lines.append(f"  looks for {names}; reads of others: position{''.join(', ' + c for c in before)}")
+        places = [] if all(model.is_layer(t) for t in phase.looks) else ["position"]
+        lines.append(f"  looks for {names}; reads of others: {', '.join([*places, *before])}")
         lines.append("  before it: ghosts of these are refreshed, those columns that are stale")
+    for t, columns in phase.wholes.items():
+        lines.append(
+            f"  reads {', '.join(columns) or 'places'} of its whole copy of {model.name(t)}, told by all to all"
+        )
     for act in phase.acts:
         name = model.name(act.type)
         lines.append(f"  {name} writes {', '.join(act.writes) or 'nothing'}")
@@ -73,6 +82,9 @@ def _phase(written: Written, phase: Phase) -> list[str]:
             far = math.isinf(phase.reach)
             limit = "without limit: any worker may receive it" if far else f"by {phase.reach:g} at most"
             lines.append(f"    moves {limit}; after it: {name} is exchanged, movers and ghosts in one message")
+        given = {o.target: None for o in act.outlets if o.kind == "deposit"}
+        if given:
+            lines.append(f"    adds to {', '.join(model.name(t) for t in given)}: amounts are brought to the owners")
         if act.kills:
             lines.append("    can die at an absorbing end")
     return lines

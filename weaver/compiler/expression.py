@@ -17,8 +17,8 @@ from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.elements import array_field, read_element, refuse_whole
 from weaver.compiler.helper import call_helper
-from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in
-from weaver.compiler.model import MAYBE, Ref
+from weaver.compiler.layers import BUILT_IN, cell_at, own_built_in, read_built_in
+from weaver.compiler.model import MAYBE
 from weaver.compiler.scope import DRAWS, Scope, fold
 from weaver.compiler.search import Search
 from weaver.compiler.source import UNBOUND
@@ -90,7 +90,8 @@ class Expressions(Scope, ABC):
 
     def writes_me(self, node: ast.Call) -> bool:
         """Whether a call passes `me` on to a helper, which may write it."""
-        return any(isinstance(a, ast.Name) and a.id == self.me for a in [*node.args, *(k.value for k in node.keywords)])
+        given = [*node.args, *(k.value for k in node.keywords)]
+        return any(isinstance(a, ast.Name) and a.id in self.own for a in given)
 
     def values(self, nodes: Sequence[ast.expr]) -> list[str]:
         """Operands from left to right; what stands left of a hoisted one is computed before it."""
@@ -224,8 +225,10 @@ class Expressions(Scope, ABC):
 
     def name(self, node: ast.Name) -> str:
         """Text of a variable or a captured value."""
-        if node.id in (self.me, self.world) or node.id in self.views or self.reference(node) is not None:
-            what = "the world" if node.id == self.world else "a message" if node.id in self.views else "an entity"
+        if node.id in (*self.own, self.world) or node.id in self.views or self.reference(node) is not None:
+            what = (
+                "the world" if node.id == self.world else "a message or link" if node.id in self.views else "an entity"
+            )
             self.fail(
                 node,
                 f"{node.id!r} is {what}, and is used as a value",
@@ -252,11 +255,14 @@ class Expressions(Scope, ABC):
             array = array_field(self, node)
             if array is not None:
                 refuse_whole(self, node, array)
-            if node.value.id == self.me:
-                if self.model.is_layer(self.me_type) and node.attr in BUILT_IN:
+            if node.value.id in self.own:
+                own = self.own[node.value.id]
+                if self.model.is_layer(own.type) and node.attr in BUILT_IN:
+                    if node.value.id != self.me:
+                        return read_built_in(self, own.type, node.attr, self.need("partner_row_"))
                     return own_built_in(self, node.attr)
                 if node.attr == "id":
-                    return self.need("id_")
+                    return self.need(self.own[node.value.id].id)
                 return self.own_field(node, write=False)
             if node.value.id == self.world:
                 return self.world_value(node)
@@ -280,7 +286,7 @@ class Expressions(Scope, ABC):
                 f"Assign it first: best = world.{word}(...), then `if best:` and best.{node.attr}.",
             )
         if node.attr not in ("x", "y", "z") and not (
-            node.attr in Wall._fields and self.model.sim.obstacles is not None
+            node.attr in Wall._fields and (word == "wall" or self.model.sim.obstacles is not None)
         ):
             self.fail(
                 node,
@@ -339,8 +345,9 @@ class Expressions(Scope, ABC):
             return isinstance(node.value, int)
         if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
             ref = self.reference(node.value)
-            kinds = ref.types if ref is not None else (self.me_type,) if node.value.id == self.me else ()
-            fields = [self.model.fields[k].get(node.attr) for k in kinds]
+            own = self.own.get(node.value.id)
+            kinds = ref.types if ref is not None else (own.type,) if own is not None else ()
+            fields = [self.model.fields_of(k).get(node.attr) for k in kinds]
             if fields:
                 return all(f is not None and f.kind in ("int", "bool") for f in fields)
         value = self.outside(node)
@@ -410,12 +417,12 @@ class Expressions(Scope, ABC):
 
     def identity(self, node: ast.expr) -> str | None:
         """Text of the id of an entity expression; -1 stands for None."""
-        if isinstance(node, ast.Name) and node.id == self.me:
-            return self.need("id_")
+        if isinstance(node, ast.Name) and node.id in self.own:
+            return self.need(self.own[node.id].id)
         ref = self.reference(node)
         if ref is None:
             return None
-        code = self.read_other(ast.Attribute(node, "id"), Ref(ref.types, ref.row, ref.tag, ref.loop))
+        code = self.read_other(ast.Attribute(node, "id"), ref)
         return code if ref.loop else f"({code} if {ref.row} >= 0 else -1)"
 
     def conditional(self, node: ast.IfExp) -> str:
@@ -558,8 +565,8 @@ class Expressions(Scope, ABC):
     def instance_test(self, node: ast.Call) -> str:
         """`isinstance(other, Wolf)`: known when the text is made, or from the tag."""
         wanted = {self.model.kinds.index(k) for k in self.kinds_of(node.args[1]) if k in self.model.kinds}
-        if isinstance(node.args[0], ast.Name) and node.args[0].id == self.me:
-            return str(self.me_type in wanted)
+        if isinstance(node.args[0], ast.Name) and node.args[0].id in self.own:
+            return str(self.own[node.args[0].id].type in wanted)
         ref = self.reference(node.args[0])
         if ref is None:
             self.fail(node, "isinstance is asked of a value", "Only entities have types here.", "Pass an entity.")

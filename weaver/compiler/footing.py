@@ -464,6 +464,11 @@ def spacing(low: Scope) -> float:
     return max((model.lattices[lattice].spacing for lattice in touched if lattice >= 0), default=0.0)
 
 
+def jumps(low: Scope) -> bool:
+    """Whether a behavior lets entities jump anywhere."""
+    return any(what == "jump" for _, what in low.sites)
+
+
 def widen(model: Model, searches: list[Cells], acts: Sequence[tuple[Scope, float]]) -> None:
     """Give all types of a lattice the same cells, its sites, and a rim for all that is asked about them."""
     for number, lattice in enumerate(model.laid):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import types
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaver.compiler.constants import NotConstant, constant
@@ -55,15 +56,19 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     source = FunctionSource(function)
     bound = _bind(low, node, source)
     me: tuple[str, int] | None = None
+    partner: tuple[str, int] | None = None
     world: str | None = None
     refs: dict[str, Ref] = {}
-    key: list[Any] = [function]
+    key: list[Any] = [function, low.meeting]
     values: dict[str, ast.expr] = {}
     passed: dict[str, list[str]] = {}
     for name, argument in bound.items():
         if isinstance(argument, ast.Name) and argument.id == low.me:
             me = (name, low.me_type)
             key.append((name, "me", low.me_type))
+        elif isinstance(argument, ast.Name) and argument.id in low.own:
+            partner = (name, low.own[argument.id].type)
+            key.append((name, "partner", partner[1]))
         elif isinstance(argument, ast.Name) and argument.id == low.world and low.world is not None:
             world = name
             key.append((name, "world"))
@@ -71,27 +76,32 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
             ref = low.reference(argument)
             assert ref is not None
             tag = f"{name}_tag_" if ref.tag else None
-            refs[name] = Ref(ref.types, f"{name}_row_", tag, ref.loop)
-            passed[name] = [ref.row, *([ref.tag] if ref.tag else [])]
-            key.append((name, ref.types, ref.loop))
+            place = f"{name}_place_" if ref.place else None
+            refs[name] = replace(ref, row=f"{name}_row_", tag=tag, place=place)
+            passed[name] = [part for part in (ref.row, ref.tag, ref.place) if part]
+            key.append((name, ref.types, ref.loop, ref.prefix, ref.place is not None))
         else:
             values[name] = argument
     if me is None and low.me is not None and world is not None:
         key.append(("draws of", low.me_type))
     known = tuple(key)
     if known not in model.helpers:
-        model.helpers[known] = _lower(low, source, me, world, refs, [n for n in bound if n in values])
+        model.helpers[known] = _lower(low, source, me, partner, world, refs, [n for n in bound if n in values])
     helper, sub = model.helpers[known]
     codes = dict(zip(values, low.values(list(values.values())), strict=True))
     for name in helper.context:
         low.need(name)
-    for name in sub.loaded:
-        low.loaded.setdefault(name)
-    for name in helper.writes:
-        low.written.setdefault(name)
+    theirs = {own.prefix: own for own in low.own.values()}
+    for own in sub.own.values():
+        theirs[own.prefix].loaded.update(own.loaded)
+        theirs[own.prefix].written.update(own.written)
+        theirs[own.prefix].becomes.update(own.becomes)
     low.reads.update(sub.reads)
+    low.tied.update(sub.tied)
+    low.ties.update(sub.ties)
     low.looked.update(sub.looked)
     low.cells.update(sub.cells)
+    low.wholes.update(sub.wholes)
     low.outlets.update(sub.outlets)
     low.sites.update(sub.sites)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
@@ -99,8 +109,8 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     low.inboxes.update(sub.inboxes)
     low.far |= sub.far
     low.draws |= sub.draws
-    low.moved_by_helper |= "position" in helper.writes
-    arguments = [*helper.context, *(f"me_{f}_" for f in sub.loaded)]
+    low.moved_by_helper |= "position" in sub.written or sub.moved_by_helper
+    arguments = [*helper.context, *(name for own in sub.own.values() for name in own.names(own.loaded))]
     arguments += [p for n in bound if n in passed for p in passed[n]]
     arguments += [codes[n] for n in bound if n in codes]
     call = f"{helper.name}({', '.join(arguments)})"
@@ -112,7 +122,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     held = low.temporary()
     low.emit(f"{held} = {call}")
     for k, name in enumerate(helper.writes):
-        low.emit(f"me_{name}_ = {held}[{k + helper.returns}]")
+        low.emit(f"{name} = {held}[{k + helper.returns}]")
     return f"{held}[0]" if helper.returns else ""
 
 
@@ -148,6 +158,7 @@ def _lower(
     low: Expressions,
     source: FunctionSource,
     me: tuple[str, int] | None,
+    partner: tuple[str, int] | None,
     world: str | None,
     refs: dict[str, Ref],
     values: list[str],
@@ -156,7 +167,7 @@ def _lower(
 
     model = low.model
     source.arguments = [*source.arguments, *(a.arg for a in source.node.args.kwonlyargs)]
-    sub = Lowering(model, source, me, world, refs)
+    sub = Lowering(model, source, me, world, refs, partner, low.meeting)
     sub.function_return = marked_return
     if me is None:
         sub.me_type = low.me_type
@@ -171,12 +182,12 @@ def _lower(
             "Return a value on every path.",
         )
     name = f"{source.name}{len(model.helpers)}_"
-    parameters = [*sub.context, *(f"me_{f}_" for f in sub.loaded)]
-    for n, ref in refs.items():
-        parameters += [ref.row, *([ref.tag] if ref.tag else [])]
-        assert n
+    parameters = [*sub.context, *(held for own in sub.own.values() for held in own.names(own.loaded))]
+    for ref in refs.values():
+        parameters += [part for part in (ref.row, ref.tag, ref.place) if part]
     parameters += [sub.local(n) for n in values]
-    lines = ["@helper_", f"def {name}({', '.join(parameters)}):"]
+    lines = [f"@{'both' if low.meeting else 'helper'}_", f"def {name}({', '.join(parameters)}):"]
     model.sources[name] = source
-    model.functions[name] = lines + finish_returns(sub.out, [f"me_{f}_" for f in sub.written], sub.returns)
-    return Helper(name, tuple(sub.context), tuple(values), tuple(sub.written), sub.returns), sub
+    writes = [held for own in sub.own.values() for held in own.names(own.written)]
+    model.functions[name] = lines + finish_returns(sub.out, writes, sub.returns)
+    return Helper(name, tuple(sub.context), tuple(values), tuple(writes), sub.returns), sub

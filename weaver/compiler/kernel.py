@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
-from weaver.compiler import footing, messages
+from weaver.compiler import footing, links, messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
-from weaver.compiler.model import Model, column_name, convert
+from weaver.compiler.model import SCRATCH, Model, column_name, convert
 from weaver.compiler.outlet import COUNT, ID
 from weaver.compiler.raster import cell_head, cell_loops
 from weaver.compiler.seating import seat_drawn
@@ -25,7 +25,7 @@ from weaver.errors import ModelError
 from weaver.field import Field
 from weaver.random import DRAWS, key
 from weaver.sources import Scatter
-from weaver.turns import Behavior
+from weaver.turns import Behavior, Meeting
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 TYPES = {
@@ -52,10 +52,15 @@ class Made:
 class Lowered:
     """A behavior lowered for one of its types, before its kernel is written."""
 
-    behavior: Behavior
+    behavior: Behavior | Meeting
     type: int
     lowering: Lowering
     lines: list[str]
+
+    @property
+    def keyed(self) -> str:
+        """The type's name in the key of its random numbers."""
+        return self.lowering.model.name(self.type)
 
     @property
     def name(self) -> str:
@@ -83,7 +88,7 @@ def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
     model.active.append(behavior.function)
     low.body()
     model.active.pop()
-    if "position" in low.written and "reflect" in model.sim.box.boundaries and _turns(model, type):
+    if "position" in low.written and "reflect" in model.sim.box.boundaries and turns(model, type):
         low.loaded.setdefault("velocity")
         low.written.setdefault("velocity")
     footing.claim(low)
@@ -95,7 +100,8 @@ def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
     return Lowered(behavior, type, low, head + body)
 
 
-def _turns(model: Model, type: int) -> bool:
+def turns(model: Model, type: int) -> bool:
+    """Whether a type has a velocity that mirrors turn."""
     velocity = model.fields[type].get("velocity")
     return velocity is not None and velocity.vector is not None and model.size(type, "velocity") == model.dim
 
@@ -141,18 +147,22 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         if name in known:
             array(name, known[name])
         elif name == "key_":
-            prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, t, lowered.behavior.name)):#x})")
+            prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, lowered.keyed, lowered.behavior.name)):#x})")
+        elif name == "folded_":
+            ranks = int(key(model.sim.seed, lowered.keyed, lowered.behavior.name))
+            prologue.append(f"folded_ = fold(np.uint64({ranks:#x}), tick_)")
         elif name == "reach_":
             prologue.append(f"reach_ = {constant(look_reach)}")
         elif name == "limit_":
             prologue.append(f"limit_ = {constant(reach)}")
-    geometries = [(k, model.name(k)) for k in range(len(model.kinds))]
-    for k, name in geometries:
+    geometries = [(k, model.name(k), "geometry") for k in range(len(model.kinds))]
+    geometries += [(k, f"{name}_whole", "whole_geometry") for k, name, _ in geometries if model.is_layer(k)]
+    for k, name, shape in geometries:
         for what, index, cast in (("e", 1, "np.uintp"), ("rim_", 4, "np.int64"), ("first_", 10, "np.int64")):
             for j, a in enumerate("xyz"):
                 word = f"{name}_{what}{a}_"
-                if word in low.context or (k == type and what == "e"):
-                    array(f"{name}_geometry_", Argument("geometry", k))
+                if word in low.context or (name == t and what == "e"):
+                    array(f"{name}_geometry_", Argument(shape, k))
                     prologue.append(f"{word} = {cast}({name}_geometry_[{index + j}])")
     body = [f"{', '.join(f'me_{f}_' for f in low.written)}, = " if low.written else ""]
     call = f"{lowered.name}_({', '.join([*low.context, *(f'me_{f}_' for f in low.loaded)])})"
@@ -189,7 +199,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         dead = array(f"{t}_dead_", Argument("dead", type))
         stores = [f"if {' or '.join(gone)}:", f"    {dead}[row_] = 1", "    continue", *stores]
     entity = head
-    if any(what == "jump" for _, what in low.sites):
+    if footing.jumps(low):
         entity.append(f"{footing.JUMP} = 0")
     if low.draws:
         entity.append("status_[2] = 0")
@@ -284,12 +294,18 @@ def known_arrays(model: Model) -> dict[str, Argument]:
         for f in model.fields[k].values():
             for c in f.columns:
                 known[column_name(t, c)] = Argument("column", k, c)
+        known.update({column_name(t, c): Argument("column", k, c) for c in SCRATCH})
+        if model.is_layer(k):
+            known[f"{t}_whole_geometry_"] = Argument("whole_geometry", k)
+            columns = [c for f in model.fields[k].values() for c in f.columns]
+            known.update({column_name(t, c) + "whole_": Argument("whole", k, c) for c in columns})
         for kind in ("geometry",) if model.is_layer(k) else ("ids", "start", "geometry"):
             known[f"{t}_{kind}_"] = Argument(kind, k)
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
     known.update({name: Argument("static", 0, name) for name in model.statics})
     known.update({f"vacant{k}_": Argument("vacant", k) for k in range(len(model.lattices))})
+    known.update(links.arrays(model))
     return known
 
 
@@ -322,7 +338,7 @@ def _become(lowered: Lowered, one: Become, absorbed: bool, array: Callable[[str,
 
 def _settle(model: Model, type: int, reach: float, lowered: Lowered, mortal: bool) -> list[str]:
     lines = ["left_ = False"] if mortal else []
-    velocity = "velocity" in lowered.lowering.written and _turns(model, type)
+    velocity = "velocity" in lowered.lowering.written and turns(model, type)
     quantum = "quantum4_" if model.single(type) else "quantum8_"
     for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
         extra = {"reflect": f", turns{a}_", "absorb": f", left{a}_"}.get(boundary, "")
@@ -360,13 +376,14 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
 
 def element_type(model: Model, argument: Argument) -> str:
     """numba's name of the type of an array's elements."""
-    if argument.kind in ("column", "out"):
+    if argument.name in SCRATCH:
+        return TYPES[SCRATCH[argument.name]]
+    if argument.kind in ("column", "out", "tied", "whole") and argument.name != "@id":
         field = model.fields[argument.type][argument.name.split(".")[0]]
         return TYPES[field.dtype]
     if argument.kind == "static":
         return TYPES[model.statics[argument.name].dtype.str]
-    fixed = {"ids": "int64", "start": "uint64", "geometry": "int64", "dead": "uint8", "edges": "float64"}
-    return "int64" if argument.kind == "vacant" else fixed[argument.kind]
+    return {"start": "uint64", "dead": "uint8", "edges": "float64"}.get(argument.kind, "int64")
 
 
 # ---- initial entities -------------------------------------------------------------------------------------------

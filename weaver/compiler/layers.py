@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from weaver.compiler.constants import constant
-from weaver.compiler.model import Ref
+from weaver.compiler.model import WHOLE, Ref, column_name
 from weaver.entity import Layer
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ def own_built_in(low: Scope, name: str) -> str:
 
 def read_built_in(low: Scope, type: int, name: str, row: str) -> str:
     """Text of the id, position or index of another cell."""
-    model, t = low.model, low.model.name(type)
-    geometry = low.need(f"{t}_geometry_")
+    model, t = low.model, low.model.name(type % WHOLE)
+    geometry = low.need(f"{model.arrays_of(type)}_geometry_")
     if name == "id":
         shape = ", ".join(f"{t}_cells_{a}_" if a in model.axes else "1" for a in "xyz")
         return f"cell_id({row}, {geometry}, {shape})"
@@ -44,6 +44,22 @@ def read_built_in(low: Scope, type: int, name: str, row: str) -> str:
         for number, a in zip(numbers, model.axes, strict=True)
     ]
     return f"Vec{model.dim}({', '.join(centres)})"
+
+
+def read_whole(low: Scope, type: int, node: ast.Attribute, row: str, element: int | None) -> str:
+    """Text of a field of a cell in a worker's whole copy of a layer."""
+    model, layer, t = low.model, type - WHOLE, low.model.name(type - WHOLE)
+    if node.attr not in model.fields[layer]:
+        low.unknown(node, layer)
+    low.cells.setdefault((layer, "whole"))
+    low.wholes.setdefault((layer, node.attr))
+    at = f"np.uintp({read_built_in(low, type, 'id', row)})"
+    code = model.read(layer, node.attr, at, element)
+    for c in model.fields[layer][node.attr].columns:
+        name = column_name(t, c)
+        if f"{name}[" in code:
+            code = code.replace(f"{name}[", f"{low.need(name + 'whole_')}[")
+    return code
 
 
 def layer_of(low: Scope, node: ast.Call, word: str) -> int:
@@ -90,17 +106,18 @@ def cell_at(low: Expressions, node: ast.Call) -> Ref:
     """Emit what finds the cell of `world.at(Layer, place)`; a reference that is never None."""
     type = layer_of(low, node, "at")
     place = bind(low, node, "at", ("layer", "position"))["position"]
-    low.cells.setdefault((type, "at"))
-    return Ref((type,), _row_at(low, type, place), loop=True)
+    seen = low.model.seen_at(type)
+    low.cells.setdefault((type, "at" if seen == type else "whole"))
+    return Ref((seen,), _row_at(low, seen, place), loop=True)
 
 
 def _row_at(low: Expressions, type: int, place: ast.expr) -> str:
     """Emit the row of the cell of a layer that holds a place within reach; its name."""
-    model, t, row = low.model, low.model.name(type), low.temporary("cell")
+    model, t, row = low.model, low.model.arrays_of(type), low.temporary("cell")
     if _is_start(low, place) and type == low.me_type:
         low.emit(f"{row} = np.uintp({low.need('row_')})")
         return row
-    same = _is_start(low, place) and _alike(low, type)
+    same = type < WHOLE and _is_start(low, place) and _alike(low, type)
     if not same:
         numbers_of(low, type, place, row)
     code = ""
@@ -140,7 +157,8 @@ def numbers_of(low: Expressions, type: int, place: ast.expr, stem: str) -> str:
     Returns:
         Text of whether the place lies beyond an absorbing end; "" if it cannot.
     """
-    model, t, held = low.model, low.model.name(type), low.temporary("place")
+    model, t, held = low.model, low.model.name(type % WHOLE), low.temporary("place")
+    reach = "np.inf" if type >= WHOLE else low.need("reach_")
     still, lost = _is_start(low, place), []
     if not still:
         low.emit(f"{held} = {_place(low, place)}")
@@ -149,10 +167,10 @@ def numbers_of(low: Expressions, type: int, place: ast.expr, stem: str) -> str:
         if still:
             low.emit(f"{p} = np.float64({s})")
         else:
-            limits = f"low_{a}_, high_{a}_, length_{a}_, quantum8_, {low.need('reach_')}"
+            limits = f"low_{a}_, high_{a}_, length_{a}_, quantum8_, {reach}"
             low.emit(f"{p}, {p}far_ = place_{boundary}(np.float64({held}.{a}), np.float64({s}), {limits})")
             low.emit(f"if {p}far_ != 0:")
-            blame = f"{low.need('status_')}, {low.need('values_')}, {p}far_, {s}, {held}.{a}, reach_, {k}"
+            blame = f"{low.need('status_')}, {low.need('values_')}, {p}far_, {s}, {held}.{a}, {reach}, {k}"
             low.emit(f"    blame({blame})")
             if boundary == "absorb":
                 lost.append(f"is_beyond(np.float64({held}.{a}), low_{a}_, high_{a}_, quantum8_)")
@@ -212,8 +230,8 @@ def walk_cells(low: Expressions, target: ast.expr, call: ast.Call, body: Callabl
     word, name = low.world_word(call), target.id
     assert word is not None
     type, row, bounds = _centre(low, call, word)
-    model, t = low.model, low.model.name(type)
-    low.cells.setdefault((type, word))
+    model, t = low.model, low.model.arrays_of(type)
+    low.cells.setdefault((type, word) if type < WHOLE else (type - WHOLE, "whole"))
     depth, n = low.depth, low.temporary("")[:-1]
     steps = [f"{a}{n}_" for a in model.axes]
     for a, step in reversed(list(zip(model.axes, steps, strict=True))):
@@ -280,13 +298,14 @@ def _centre(low: Expressions, call: ast.Call, word: str) -> tuple[int, str, dict
 
 def ends_of(low: Expressions, type: int, row: str) -> dict[str, tuple[str, str]]:
     """Emit, for each axis that ends, from where to where the neighbours of a row exist: 0 or 1, 2 or 3."""
-    model, t = low.model, low.model.name(type)
+    model, t = low.model, low.model.name(type % WHOLE)
+    geometry = low.need(f"{model.arrays_of(type)}_geometry_")
     bounds = {}
     for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
         bounds[a] = ("ZERO_", "THREE_")
         if boundary != "periodic":
             bounds[a] = (f"{row}from{a}_", f"{row}to{a}_")
-            low.emit(f"{row}{a}_ = cell_along({row}, {k}, {low.need(f'{t}_geometry_')})")
+            low.emit(f"{row}{a}_ = cell_along({row}, {k}, {geometry})")
             low.emit(f"{row}from{a}_ = ONE_ if {row}{a}_ <= 0 else ZERO_")
             low.emit(f"{row}to{a}_ = TWO_ if {row}{a}_ >= {t}_cells_{a}_ - 1 else THREE_")
     return bounds
@@ -307,22 +326,24 @@ def gradient(low: Expressions, node: ast.Call) -> str:
             f"It takes the name of a field of one number, written out: {', '.join(numbers) or 'there is none'}.",
             f'Write world.gradient({t}, {low.me or "me"}.position, "{numbers[0] if numbers else "level"}").',
         )
-    assert isinstance(name, str)
-    low.cells.setdefault((type, "gradient"))
-    low.reads.setdefault((type, name))
-    (column,) = f.columns
-    values = low.column(type, column)
-    row = _row_at(low, type, bound["position"])
+    seen = model.seen_at(type)
+    low.cells.setdefault((type, "gradient" if seen == type else "whole"))
+    row = _row_at(low, seen, bound["position"])
     parts, stride = [], "ONE_"
-    ends = ends_of(low, type, row)
+    ends = ends_of(low, seen, row)
+    field = ast.copy_location(ast.Attribute(bound["layer"], str(name), ast.Load()), node)
     for a in model.axes:
         first, end = ends[a]
         resolution = constant(model.resolution(type))
         low.emit(f"{row}low{a}_ = {row} - {stride} * (ONE_ - {first})")
         low.emit(f"{row}high{a}_ = {row} + {stride} * ({end} - TWO_)")
         sides = f"np.int64({end} - {first} - ONE_)"
-        parts.append(f"slope({values}[{row}low{a}_], {values}[{row}high{a}_], {sides}, {resolution})")
-        stride = f"{stride} * {low.need(f'{t}_e{a}_')}" if stride != "ONE_" else low.need(f"{t}_e{a}_")
+        low_value, high_value = (
+            low.read_other(field, Ref((seen,), f"{row}{way}{a}_", loop=True)) for way in ("low", "high")
+        )
+        parts.append(f"slope({low_value}, {high_value}, {sides}, {resolution})")
+        e = low.need(f"{model.arrays_of(seen)}_e{a}_")
+        stride = f"{stride} * {e}" if stride != "ONE_" else e
     result = low.temporary("slope")
     low.emit(f"{result} = Vec{model.dim}({', '.join(parts)})")
     return result

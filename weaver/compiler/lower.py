@@ -228,7 +228,7 @@ class Lowering(Expressions):
 
     def refuse_names(self, node: ast.Name) -> None:
         """The entity and the world are not variables."""
-        if node.id in (self.me, self.world) or (node.id in self.refs and self.refs[node.id].loop):
+        if node.id in (*self.own, self.world) or (node.id in self.refs and self.refs[node.id].loop):
             self.fail(
                 node,
                 f"{node.id!r} is assigned to, but it is the {'world' if node.id == self.world else 'entity'}",
@@ -360,6 +360,13 @@ class Lowering(Expressions):
         else:
             value = self.reference(node)
             assert value is not None
+            if value.place is not None:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} is kept in a variable in `when` or `by`",
+                    "It stands for one of the two only under its own name.",
+                    f"Use {ast.unparse(node)} itself, or keep a field of it.",
+                )
             row, tag = value.row, value.tag or str(value.types[0])
         self.emit(f"{target.row} = np.{'uintp' if target.loop else 'int64'}({row})")
         if target.tag is not None:

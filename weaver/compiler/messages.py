@@ -60,9 +60,10 @@ def send(low: Lowering, node: ast.Call) -> None:
     name = to.id if isinstance(to, ast.Name) else ""
     ref = low.reference(to)
     if ref is not None:
+        low.far |= bool(ref.prefix)
         receiver = low.read_other(ast.copy_location(ast.Attribute(to, "id", ast.Load()), to), ref)
-    elif name and name == low.me:
-        receiver = low.need("id_")
+    elif name in low.own:
+        receiver = low.need(low.own[name].id)
     else:
         low.far = True  # an id says nothing about where
         inner = low.value(ast.copy_location(ast.Attribute(to, "id", ast.Load()), to) if name in low.views else to)

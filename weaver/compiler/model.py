@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +14,23 @@ from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
 from weaver.field import Field
 from weaver.lattice import Lattice
-from weaver.message import Event
+from weaver.message import Event, Link
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
 from weaver.sites import Sites
+from weaver.topology import Topology, make_topology
 from weaver.vector import Vec2f, Vec3f
 
 if TYPE_CHECKING:
     from weaver.compiler.births import Become
 
 AXES = "xyz"
+TIE_ARRAYS = ("nodes", "start", "other", "link")
+"""Static arrays of each type of link, see `partitions.ties`."""
+SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
+"""Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
+WHOLE = 1 << 20
+"""Added to the index of a layer, it is the type of a cell of a worker's whole copy of that layer."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -54,12 +61,40 @@ class Ref:
         row: text of its row; a loop's own row is unsigned and never None.
         tag: text of the type index, where there are several.
         loop: it is a loop's variable.
+        prefix: begins the names of the columns that the row counts in, where these are not the table's own.
+        place: text of its position, where that is not what its row holds.
     """
 
     types: tuple[int, ...]
     row: str
     tag: str | None = None
     loop: bool = False
+    prefix: str = ""
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Own:
+    """An entity that a function may write: `me`, and in a meeting the other one too.
+
+    Attributes:
+        type: its type's index.
+        prefix: of the names of its fields in the generated text.
+        id: generated name of its id.
+        loaded: fields that are used; written: those that are stored.
+        becomes: numbers of the calls of `become`.
+    """
+
+    type: int
+    prefix: str
+    id: str
+    loaded: dict[str, None]
+    written: dict[str, None]
+    becomes: dict[int, None] = field(default_factory=dict)
+
+    def names(self, fields: Iterable[str]) -> list[str]:
+        """Generated names of fields."""
+        return [f"{self.prefix}_{f}_" for f in fields]
 
 
 @dataclass(frozen=True)
@@ -84,12 +119,16 @@ class Model:
         functions: generated helper functions, in order: name -> lines.
         sources: generated function -> what it was made of.
         becomes: every call of `become`.
+        turned: (type, type that it becomes of) as far as known; what a link leads to depends on it.
+        topologies: links -> who is tied.
         statics: name in the generated text -> array that never changes, for whoever needs it.
         laid: the lattices as they lie in the box, once the box is on the position lattice.
         observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
     """
 
     sim: Simulation
+    turned: frozenset[tuple[int, int]] = frozenset()
+    topologies: dict[type[Link], Topology] = field(default_factory=dict)
     kinds: list[type[Entity] | type[Layer]] = field(init=False)
     fields: list[dict[str, Field]] = field(init=False)
     looks: dict[str, Look] = field(default_factory=dict)
@@ -145,8 +184,22 @@ class Model:
         return not self.is_layer(type) and self.fields[type]["position"].vector in (Vec2f, Vec3f)
 
     def is_layer(self, type: int) -> bool:
-        """Whether the type is a layer; none (-1) is not."""
-        return type >= 0 and issubclass(self.kinds[type], Layer)
+        """Whether the type is a layer, or a whole copy of one; none (-1) is not."""
+        return type >= WHOLE or (type >= 0 and issubclass(self.kinds[type], Layer))
+
+    def fields_of(self, type: int) -> dict[str, Field]:
+        """Fields of a type, or of a layer of which the type is a whole copy."""
+        return self.fields[type - WHOLE if type >= WHOLE else type]
+
+    def seen_at(self, type: int) -> int:
+        """Of which type the cells are that `at` gives of a layer: of its whole copy, if there is one."""
+        kind = self.kinds[type]
+        assert issubclass(kind, Layer)
+        return type + WHOLE if kind.__everywhere__ else type
+
+    def arrays_of(self, type: int) -> str:
+        """What the generated names of a layer's geometry begin with; `type` may be that of a whole copy."""
+        return self.name(type) if type < WHOLE else f"{self.name(type - WHOLE)}_whole"
 
     def resolution(self, type: int) -> float:
         """Side of a layer's cells, as declared."""
@@ -174,20 +227,36 @@ class Model:
         self.looks[name] = wanted
         return name
 
-    def read(self, type: int, name: str, row: str, element: int | None = None) -> str:
+    def read(self, type: int, name: str, row: str, element: int | None = None, prefix: str = "") -> str:
         """Text of a stored field at a row, as a behavior reads it: bool, int64, float64, a vector, or a tuple.
 
         With `element`, only that one of an array.
         """
         f = self.fields[type][name]
         if element is not None:
-            return _widened(f, f"{column_name(self.name(type), f.columns[element])}[{row}]")
-        at = [f"{column_name(self.name(type), c)}[{row}]" for c in f.columns]
+            return widened(f, f"{prefix}{column_name(self.name(type), f.columns[element])}[{row}]")
+        at = [f"{prefix}{column_name(self.name(type), c)}[{row}]" for c in f.columns]
         if f.vector is not None:
             return f"{f.vector.__name__}({', '.join(at)})"
         if f.length:
-            return f"({', '.join(_widened(f, a) for a in at)},)"
-        return _widened(f, at[0])
+            return f"({', '.join(widened(f, a) for a in at)},)"
+        return widened(f, at[0])
+
+    def tied_types(self, link: type[Link], me_type: int) -> tuple[int, ...]:
+        """Types that the other end of a link can have: those at the start, and what these can become."""
+        types = set(self.topology(link).types) or {me_type}
+        while more := {b for a, b in self.turned if a in types} - types:
+            types |= more
+        return tuple(sorted(types))
+
+    def topology(self, link: type[Link]) -> Topology:
+        """Who is tied by a type of link; its arrays are static."""
+        if link not in self.topologies:
+            self.topologies[link] = make_topology(self.sim, link)
+        made, name = self.topologies[link], link.__name__
+        self.statics.update({f"{name}__{what}_": getattr(made, what) for what in TIE_ARRAYS})
+        self.statics.update({column_name(name, c): values for c, values in made.columns.items()})
+        return made
 
     def size(self, type: int, name: str) -> int:
         """Components of a field."""
@@ -222,7 +291,7 @@ _ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim",
 """What else a kernel has of a type."""
 
 
-def _widened(f: Field, code: str) -> str:
+def widened(f: Field, code: str) -> str:
     """Text of a stored number as a behavior reads it."""
     if f.dtype in ("<f8", "<i8", "|b1"):
         return code

@@ -46,6 +46,8 @@ class Outlet:
         lines = [f"{at} = {count}[0]", f"{count}[0] = {at} + 1", f"if {at} < len({names[ID.name]}):"]
         own = {ID.name: "id_", SEQUENCE.name: "next_record(status_)"}
         lines += [f"    {names[n]}[np.uintp({at})] = {code}" for n, code in {**own, **values}.items()]
+        if need and low.meeting:  # both owners run a meeting; what it does to others counts once, for a
+            return [f"if {low.need('as_a_')}:", *(f"    {line}" for line in lines)]
         return lines
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Act, Argument, Filled, Phase
+from weaver.compiler.births import parts, stored
 from weaver.compiler.constants import constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
@@ -143,7 +144,8 @@ def diffusion_phase(model: Model, turn: Diffusion) -> tuple[Phase, str, list[str
         f"d_ = math.exp(-{decay} * {dt})",
     ]
     strides = [("x", "ONE_"), ("y", f"{t}_ex_"), ("z", f"{t}_ex_ * {t}_ey_")][: model.dim]
-    before, after = [], []
+    before: list[str] = []
+    after: list[str] = []
     for (a, stride), around in zip(strides, periodic, strict=True):
         low, high = f"row_ - {stride}", f"row_ + {stride}"
         if not around:  # a neighbour that does not exist is the cell itself, from which nothing flows
@@ -202,16 +204,12 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
             if "status_" in arguments:
                 body += ["keep_blame(status_, values_, id_)", f"if status_[2] > {DRAWS}:"]
                 body += ["    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
-            codes = ["value_"] if f.vector is None else [f"value_.{c[-1]}" for c in f.columns]
+            codes = parts(f, "value_")
         else:
-            flat = np.ravel(
-                list(f.default) if isinstance(f.default, tuple) else _components(f) if value is None else value
-            )
-            codes = [constant(v.item()) for v in np.asarray(flat)]
+            flat = np.ravel(_components(f) if value is None else value)
+            codes = [constant(v.item()) for v in flat]
         for c, code in zip(f.columns, codes, strict=True):
-            if f.kind == "float" or f.vector is not None:
-                code = f"clean{f.dtype[-1]}({code})"
-            body.append(f"{column_name(t, c)}[row_] = {code}")
+            body.append(f"{column_name(t, c)}[row_] = {stored(f, code)}")
     geometry = f"{t}_geometry_"
     edges = [f"{t}_edges_{a}_" for a in model.axes]
     from weaver.compiler.kernel import TYPES
@@ -232,16 +230,16 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
 
 
 def _components(f: Field) -> list[Any]:
-    return [f.default] if f.vector is None else list(f.default)
+    return [f.default] if f.vector is None and not f.length else list(f.default)
 
 
 def _flat(f: Field, value: np.ndarray[Any, Any], dim: int) -> Mapping[str, np.ndarray[Any, Any]]:
     """Columns of a whole-world array, (cells,) each."""
     cells = math.prod(value.shape[:dim])
-    parts = value.reshape(cells, -1)
+    flat = value.reshape(cells, -1)
     result = {}
     for k, c in enumerate(f.columns):
-        column = np.ascontiguousarray(parts[:, k], f.dtype)
+        column = np.ascontiguousarray(flat[:, k], f.dtype)
         if column.dtype.kind == "f" and np.isnan(column).any():
             column = np.where(np.isnan(column), np.array(np.nan, column.dtype), column)
         result[c] = column

@@ -5,10 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from weaver.compiler import links
 from weaver.compiler.model import MAYBE, Ref
 
 if TYPE_CHECKING:
     from weaver.compiler.scope import Scope
+
+Found = tuple[str, int]
+"""Prefix of the columns that an entity is read from, and its type."""
 
 
 def find_references(lowering: Scope) -> dict[str, Ref]:
@@ -18,7 +22,7 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         BehaviorError: a variable holds an entity in one place and a value in another.
     """
     node = lowering.source.node
-    loops: dict[str, set[int]] = {}
+    loops: dict[str, set[Found]] = {}
     around: list[tuple[str, ast.expr]] = []
     for n in ast.walk(node):
         if isinstance(n, (ast.For, ast.comprehension)) and isinstance(n.target, ast.Name):
@@ -26,6 +30,11 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
                 loops.setdefault(n.target.id, set()).update(_searched(lowering, n.iter))
             elif lowering.world_word(n.iter) in ("around", "beside"):
                 around.append((n.target.id, n.iter))
+        if isinstance(n, (ast.For, ast.comprehension)) and lowering.world_word(n.iter) == "links":
+            assert isinstance(n.iter, ast.Call)
+            types_of = lowering.model.tied_types(links.kind_of(lowering, n.iter), lowering.me_type)
+            other, _ = links.names_of(lowering, n.target)
+            loops.setdefault(other, set()).update((links.TIED, t) for t in types_of)
     assigned = [
         (target.id, value, n)
         for n in ast.walk(node)
@@ -33,23 +42,24 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         for target, value in pairs(n)
         if isinstance(target, ast.Name)
     ]
-    found: dict[str, set[int]] = {}
+    found: dict[str, set[Found]] = {}
 
-    def types(value: ast.expr, cell: bool = False) -> set[int] | None:
+    def types(value: ast.expr, cell: bool = False) -> set[Found] | None:
         """Type indices; empty for None; None for a value that is no entity. `cell`: whose cells around are meant."""
         if isinstance(value, ast.Constant) and value.value is None:
             return set()
         if lowering.world_word(value) in MAYBE:
             return set(_searched(lowering, value))
         if lowering.world_word(value) == "at":
-            return set(_searched(lowering, value, 0))
+            return {(prefix, lowering.model.seen_at(kind)) for prefix, kind in _searched(lowering, value, 0)}
         if isinstance(value, ast.Name) and value.id == lowering.me and lowering.model.is_layer(lowering.me_type):
-            return {lowering.me_type} if cell else None
+            return {("", lowering.me_type)} if cell else None
         if isinstance(value, ast.Name):
             if value.id in loops:
                 return loops[value.id]
             if value.id in lowering.refs:
-                return set(lowering.refs[value.id].types)
+                ref = lowering.refs[value.id]
+                return {(ref.prefix, t) for t in ref.types}
             return found.get(value.id)
         if isinstance(value, ast.IfExp):
             one, two = types(value.body), types(value.orelse)
@@ -62,9 +72,9 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
         for name, call in around:
             assert isinstance(call, ast.Call)
             for centre in [*call.args, *(k.value for k in call.keywords)][:1]:
-                kinds = types(centre, cell=True) or set()
-                changed |= not kinds <= loops.setdefault(name, set())
-                loops[name] |= kinds
+                cells = types(centre, cell=True) or set()
+                changed |= not cells <= loops.setdefault(name, set())
+                loops[name] |= cells
         for name, value, _ in assigned:
             kinds = types(value)
             if (kinds is not None and not kinds <= found.get(name, set())) or (kinds == set() and name not in found):
@@ -88,9 +98,17 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
                 "None stands for an entity that was not found.",
                 f"Assign an entity to it somewhere, or use a number such as `{name} = -1`.",
             )
-        row = f"{name}_row_"
+        prefixes = {prefix for prefix, _ in kinds}
+        if len(prefixes) > 1:
+            lowering.fail(
+                next(s for n, _, s in assigned if n == name),
+                f"{name!r} holds an entity met by a link in one place, and one met around me in another",
+                "They are read from different places.",
+                "Use two names.",
+            )
+        row, tag = f"{name}_row_", f"{name}_tag_" if len(kinds) > 1 else None
         sure = all(lowering.world_word(value) == "at" for other, value, _ in assigned if other == name)
-        result[name] = Ref(tuple(sorted(kinds)), row, f"{name}_tag_" if len(kinds) > 1 else None, sure)
+        result[name] = Ref(tuple(sorted(t for _, t in kinds)), row, tag, sure, prefix=prefixes.pop())
     return result
 
 
@@ -106,13 +124,13 @@ def pairs(node: ast.Assign) -> list[tuple[ast.expr, ast.expr]]:
     return result
 
 
-def _searched(lowering: Scope, call: ast.expr, place: int = 1) -> list[int]:
+def _searched(lowering: Scope, call: ast.expr, place: int = 1) -> list[Found]:
     assert isinstance(call, ast.Call)
     name = "kind" if place else "layer"
     kind = call.args[place] if len(call.args) > place else _keyword(call, name)
     if kind is None:
         return []  # the search itself will say that the type is missing
-    return [lowering.model.kinds.index(k) for k in lowering.kinds_of(kind)]
+    return [("", lowering.model.kinds.index(k)) for k in lowering.kinds_of(kind)]
 
 
 def _keyword(call: ast.Call, name: str) -> ast.expr | None:

@@ -11,17 +11,21 @@ import difflib
 import inspect
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, cells, lattice_numba, permutation, random, settle, vector, vector_numba
+from weaver import (
+    arithmetic_numba, barrier, cells, lattice_numba, pairs, permutation, random, settle, vector, vector_numba,
+)  # fmt: skip
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
-from weaver.compiler.layers import BUILT_IN, read_built_in
-from weaver.compiler.model import Model, Ref, column_name, stored_fields
+from weaver.compiler.layers import BUILT_IN, read_built_in, read_whole
+from weaver.compiler.model import WHOLE, Model, Own, Ref, column_name, stored_fields
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
-from weaver.entity import Entity, fields_of
+from weaver.entity import Entity
+from weaver.message import Link
 from weaver.parameter import Parameter
 from weaver.turns import entity_types
 from weaver.world import World
@@ -29,13 +33,19 @@ from weaver.world import World
 DRAWS = ("random", "uniform", "normal", "exponential", "integer", "choice", "unit2", "unit3")
 SEARCHES = ("near", "nearest", "count", "pick")
 """Words that look for entities around `me`."""
+ALONE = (
+    *SEARCHES, "at", "around", "beside", "gradient", "free", "free_sites", "neighbors", "jump_to_free", "moved",
+    "links", "inbox",
+)  # fmt: skip
+"""Words about the surroundings or letters of one entity, which a meeting does not have."""
 
 
 RESERVED = frozenset({"np", "math", "njit"}).union(
     *(
         dir(module)
         for module in (
-            barrier, builtins, arithmetic_numba, cells, lattice_numba, permutation, random, settle, vector, vector_numba
+            barrier, builtins, arithmetic_numba, cells, lattice_numba, pairs, permutation, random, settle, vector,
+            vector_numba,
         )  # fmt: skip
     )
 )
@@ -51,17 +61,21 @@ class Scope:
         me: (argument name, type index), or None.
         world: name of the world (or draw) argument, or None.
         refs: arguments that are other entities.
+        partner: (argument name, type index) of the other one in a meeting, which is written too.
+        meeting: it belongs to a meeting: it looks around nobody, and is compiled strictly, since both sides compute it.
 
     Attributes:
         out: generated lines.
         context: generated names that the function takes from its kernel, in order of first use.
         loaded: fields of `me` that are used; written: those that are stored.
-        reads: (type, field) read of others.
+        reads: (type, field) read of others; tied: the same along links, which are `ties`.
         looked: (look name, type) of every search.
-        cells: (layer, word) of every word that reads cells of a layer.
-        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: it can end its life.
+        cells: (layer, word) of every word about cells of a layer; wholes: (layer, field) read of whole copies.
+        outlets: what it puts out, by name; becomes: numbers of the calls of `become`; removes: prefixes
+            of the own entities whose life it can end.
         inboxes: message -> order in which it is read; far: it concerns entities anywhere.
         views: loop variables that are neither values nor entities -> how their fields are read.
+        own: the entities that may be written, by the author's name.
         narrowed: types that a variable has here, by an `isinstance` that holds.
         sites: (lattice, what) of all that is asked of sites: "free", "beside", "jump", "seen".
     """
@@ -73,6 +87,8 @@ class Scope:
         me: tuple[str, int] | None,
         world: str | None,
         refs: dict[str, Ref] | None = None,
+        partner: tuple[str, int] | None = None,
+        meeting: bool = False,
     ) -> None:
         self.model, self.source, self.world = model, source, world
         self.me: str | None = me[0] if me is not None else None
@@ -86,16 +102,26 @@ class Scope:
         self.context: dict[str, None] = {}
         self.loaded: dict[str, None] = {}
         self.written: dict[str, None] = {}
+        self.meeting = meeting
+        self.own: dict[str, Own] = {}
+        if me is not None:
+            self.own[me[0]] = Own(me[1], "me", "id_", self.loaded, self.written)
+        if partner is not None:
+            self.own[partner[0]] = Own(partner[1], "you", "partner_id_", {}, {})
         self.reads: dict[tuple[int, str], None] = {}
+        self.tied: dict[tuple[int, str], None] = {}
+        self.ties: dict[type[Link], None] = {}
         self.looked: dict[str, int] = {}
         self.cells: dict[tuple[int, str], None] = {}
+        self.wholes: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
         self.sites: dict[tuple[int, str], None] = {}
         self.becomes: list[int] = []
+        self.removes: set[str] = set()
         self.inboxes: dict[int, str] = {}
         self.views: dict[str, Callable[[ast.Attribute], str]] = {}
         self.far = False
-        self.draws = self.moved_by_helper = self.returns = self.removes = False
+        self.draws = self.moved_by_helper = self.returns = False
         self.temporaries = 0
         self.line = 0
         self.breaks: list[str | None] = []
@@ -132,7 +158,7 @@ class Scope:
             ref = self.refs.get(node.id) or self.variables.get(node.id)
             types = self.narrowed.get(node.id)
             if ref is not None and types is not None:
-                return Ref(types, ref.row, ref.tag if len(types) > 1 else None, ref.loop)
+                return replace(ref, types=types, tag=ref.tag if len(types) > 1 else None)
             return ref
         return None
 
@@ -144,19 +170,25 @@ class Scope:
         """A field of another entity, or one element of an array, in the state S."""
         parts = []
         for t in ref.types:
+            if node.attr == "position" and ref.place is not None:
+                parts.append(ref.place)
+                continue
             if self.model.is_layer(t) and node.attr in BUILT_IN:
                 parts.append(read_built_in(self, t, node.attr, self.row(ref)))
                 continue
+            if t >= WHOLE:
+                parts.append(read_whole(self, t, node, self.row(ref), element))
+                continue
             if node.attr == "id":
-                parts.append(f"{self.ids(t)}[{self.row(ref)}]")
+                parts.append(f"{self.need(f'{ref.prefix}{self.model.name(t)}_ids_')}[{self.row(ref)}]")
                 continue
             if node.attr not in self.model.fields[t]:
                 self.unknown(node, t)
             columns = self.model.fields[t][node.attr].columns
             for c in columns if element is None else columns[element : element + 1]:
-                self.column(t, c)
-            self.reads.setdefault((t, node.attr))
-            parts.append(self.model.read(t, node.attr, self.row(ref), element))
+                self.need(ref.prefix + column_name(self.model.name(t), c))
+            (self.tied if ref.prefix else self.reads).setdefault((t, node.attr))
+            parts.append(self.model.read(t, node.attr, self.row(ref), element, ref.prefix))
         code = parts[-1]
         for t, part in zip(reversed(ref.types[:-1]), reversed(parts[:-1]), strict=True):
             code = f"({part} if {ref.tag} == {t} else {code})"
@@ -197,7 +229,7 @@ class Scope:
     def field_of(self, node: ast.Attribute) -> Any:
         """The Field that an attribute of `me` names."""
         self.own_field(node, write=False)
-        return self.model.fields[self.me_type][node.attr]
+        return self.model.fields[self.own[ast.unparse(node.value)].type][node.attr]
 
     def own_field(self, node: ast.Attribute, *, write: bool) -> str:
         """Text of a field of `me`."""
@@ -211,7 +243,14 @@ class Scope:
                 "The change would be lost, or would reach other places that hold the same vector.",
                 f"Write {whole} = wv.Vec{self.model.dim}({', '.join(parts)}).",
             )
-        if not isinstance(base, ast.Name) or base.id != self.me:
+        if not isinstance(base, ast.Name) or base.id not in self.own:
+            if isinstance(base, ast.Name) and self.reference(base) is not None and self.meeting:
+                self.fail(
+                    node,
+                    f"{ast.unparse(node)} is written in `when` or `by`",
+                    "These compare those who might meet; every candidate is asked, and nothing has happened yet.",
+                    "Return a value, and write in the meeting itself.",
+                )
             if isinstance(base, ast.Name) and self.reference(base) is not None:
                 self.fail(
                     node,
@@ -234,14 +273,15 @@ class Scope:
             )
         if node.attr == "id":
             self.fail(node, "an id cannot be written", "It names the entity for good.", "Add a field of your own.")
-        if node.attr not in self.model.fields[self.me_type]:
-            self.unknown(node, self.me_type)
-        self.loaded.setdefault(node.attr)
+        own = self.own[base.id]
+        if node.attr not in self.model.fields[own.type]:
+            self.unknown(node, own.type)
+        own.loaded.setdefault(node.attr)
         if write:
-            self.written.setdefault(node.attr)
-            if node.attr == "position" and self.model.lattice(self.me_type) >= 0:
+            own.written.setdefault(node.attr)
+            if node.attr == "position" and self.model.lattice(own.type) >= 0:
                 self.emit(f"{self.need('status_')}[11] = 0")  # of a jump and a move the later one counts
-        return f"me_{node.attr}_"
+        return f"{own.prefix}_{node.attr}_"
 
     def captured(self, node: ast.expr, value: Any) -> str:
         """Text of a value from outside the function."""
@@ -265,7 +305,7 @@ class Scope:
                 node.id in self.flow.locals
                 or node.id in self.views
                 or node.id in self.renamed
-                or node.id in (self.me, self.world)
+                or node.id in (*self.own, self.world)
             ):
                 return UNBOUND
             return UNBOUND if node.id in self.refs else self.source.resolve(node.id)
@@ -288,6 +328,13 @@ class Scope:
         """The word of a call `world.word(...)`."""
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if isinstance(node.func.value, ast.Name) and node.func.value.id == self.world:
+                if self.meeting and node.func.attr in ALONE:
+                    self.fail(
+                        node,
+                        f"world.{node.func.attr} is called in a meeting",
+                        "Both owners run a meeting, and either one sees all of the two, but not what surrounds both.",
+                        "Call it in a behavior before, and keep what the meeting needs of it in a field.",
+                    )
                 return node.func.attr
         return None
 

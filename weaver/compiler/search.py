@@ -11,6 +11,7 @@ from weaver.compiler.model import Ref
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
+    from weaver.parameter import Parameter
 
 _NAMES = ("me", "kind", "radius", "at", "when")
 
@@ -53,6 +54,15 @@ class Search:
             self.centre = [lowering.need(f"s{a}_") for a in lowering.model.axes]
         else:
             self.centre = self._place(self.at)
+
+    @classmethod
+    def around(cls, lowering: Expressions, call: ast.Call, type: int, radius: tuple[float, Parameter | None]) -> Search:
+        """A search around `me` that no call of the author's asks for; `call` is where it is blamed."""
+        made = cls.__new__(cls)
+        made.low, made.call, made.word, made.kinds, made.when, made.at = lowering, call, "near", [type], None, None
+        made.radius, made.parameter = radius
+        made.centre = [lowering.need(f"s{a}_") for a in lowering.model.axes]
+        return made
 
     def _bind(self) -> dict[str, ast.expr]:
         call, low = self.call, self.low

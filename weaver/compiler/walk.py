@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weaver.compiler import footing, messages
+from weaver.compiler import footing, links, messages
 from weaver.compiler.layers import walk_cells
 from weaver.compiler.search import leaves
 
@@ -19,9 +19,13 @@ Walk = Callable[["Expressions", ast.expr, ast.Call, Callable[[], None], "str | N
 `flag`, if there is one, is True and a `break` has left the innermost loop, the others must end too."""
 
 WALKS: dict[str, Walk] = {
-    "inbox": messages.walk, "around": walk_cells, "beside": walk_cells,
-    "neighbors": footing.walk_neighbors, "free_sites": footing.walk_free_sites,
-}  # fmt: skip
+    "inbox": messages.walk,
+    "around": walk_cells,
+    "beside": walk_cells,
+    "links": links.walk,
+    "neighbors": footing.walk_neighbors,
+    "free_sites": footing.walk_free_sites,
+}
 
 
 def for_loop(low: Lowering, node: ast.For, walk: Walk) -> None:

@@ -112,8 +112,8 @@ def _draw(low: Expressions, node: ast.Call, word: str) -> str:
 def _position(low: Expressions, node: ast.expr) -> str:
     """Emit the position of an entity or a place; its name."""
     held = low.temporary("p")
-    if isinstance(node, ast.Name) and node.id == low.me:
-        code = low.own_field(ast.copy_location(ast.Attribute(node, "position"), node), write=False)
+    if isinstance(node, ast.Name) and node.id in low.own:
+        code = low.value(ast.copy_location(ast.Attribute(node, "position", ast.Load()), node))
     else:
         ref = low.reference(node)
         place = ast.copy_location(ast.Attribute(node, "position"), node)
