@@ -298,4 +298,3 @@ def _own_cells(g: Array) -> Array:
 
 def _joined(arrays: Sequence[Array]) -> Ints:
     return np.concatenate([*arrays, np.empty(0, np.int64)]).astype(np.int64)
-

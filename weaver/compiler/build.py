@@ -16,7 +16,17 @@ import numpy as np
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
 from partitions.program import (
-    Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, SiteLattice, TypeSpec,
+    Act,
+    Column,
+    Drawn,
+    Given,
+    Inbox,
+    MessageSpec,
+    Observed,
+    Phase,
+    Program,
+    SiteLattice,
+    TypeSpec,
 )  # fmt: skip
 from weaver import cells as layer_cells
 from weaver import settle
@@ -369,7 +379,14 @@ def _phase(
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
         done.append(
             Act(
-                act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves or claims, kills, outlets,
+                act.type,
+                act.name,
+                kernel.arguments,
+                tuple(columns),
+                buffered,
+                act.moves or claims,
+                kills,
+                outlets,
                 inboxes,
             )  # fmt: skip
         )
