@@ -388,7 +388,7 @@ def _phase(
                 kills,
                 outlets,
                 inboxes,
-            )  # fmt: skip
+            )
         )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
