@@ -23,7 +23,7 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import (
     Lowered,
     Made,
-    element_type,
+    array_type,
     known_arrays,
     lower_behavior,
     write_kernel,
@@ -281,6 +281,7 @@ def write(sim: Simulation) -> Written:
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    used.update({a.name: None for one, _ in watched for a in one.arguments if a.kind == "static"})
     used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
@@ -309,7 +310,7 @@ def write(sim: Simulation) -> Written:
 def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
     known, shared = known_arrays(model), shared_names(model)
     return [
-        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        write_observation(model, one, one.name in shared, known, partial(array_type, model))
         for one in model.sim.observations
     ]
 
