@@ -138,6 +138,8 @@ class Observer:
         array: Array
         if argument.kind == "ids":
             array = table.ids
+        elif argument.kind == "static":
+            array = self._program.statics[argument.name]
         elif argument.kind == "geometry":
             array = table.geometry
         elif argument.kind == "edges":
