@@ -226,7 +226,9 @@ class Interpreter:
 
     def _holds(self, condition: str) -> bool:
         names = {**self._stage.samples, "tick": self.tick, "time": self.tick * self.sim.dt}
-        return bool(eval(condition, {"__builtins__": {}}, names))  # checked by `check_condition`
+        numbers = {n: np.array(v)[()] if isinstance(v, (int, float)) else v for n, v in names.items()}
+        with np.errstate(all="ignore"):  # x / 0 is inf or nan
+            return bool(eval(condition, {"__builtins__": {}}, numbers))  # checked by `check_condition`
 
     def _take(self, number: int, turn: Behavior | Meeting | Diffusion) -> None:
         if isinstance(turn, Diffusion):

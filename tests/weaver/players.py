@@ -28,6 +28,13 @@ class Interpreted:
             fields.setdefault(name.split(".")[0], []).append(column)
         return {name: parts[0] if len(parts) == 1 else np.stack(parts, axis=1) for name, parts in fields.items()}
 
+    def observed(self):
+        """Name -> (tick, value) of every sample; a vector is a list."""
+        return {
+            name: [(tick, list(v) if isinstance(v, (wv.Vec2, wv.Vec3)) else v) for tick, v in samples]
+            for name, samples in self.run.observations().items()
+        }
+
     def close(self):
         """Nothing is left to end."""
 
@@ -54,6 +61,14 @@ class Compiled:
         """Field name -> values by ascending id; vectors are rows."""
         table = self.run.entities(kind)
         return {name: np.array(table[name].to_pylist()) for name in table.column_names}
+
+    def observed(self):
+        """Name -> (tick, value) of every sample; a vector is a list."""
+        table = self.run.observations()
+        return {
+            name: [(row["tick"], row[name]) for row in table.to_pylist() if row[name] is not None]
+            for name in table.column_names[2:]
+        }
 
     def close(self):
         """End the run."""
