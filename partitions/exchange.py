@@ -373,7 +373,7 @@ class Exchange:
                     names = _names(spec.columns, spec.ghost_columns, dim, kind)
                     _hand_out(arrays, names, counts[kind], [part.tables[t] for part in self._parts])
 
-    def swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
+    def swap_with_own(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
         """Send a batch to this worker itself and to each peer, and return what each sent; all make the same calls.
 
         What is returned is valid only until the next exchange.
