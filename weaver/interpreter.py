@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from partitions.digest import add_digests, digest_rows, format_digest
 from partitions.errors import TickFault
-from partitions.grid import Grid
 from weaver import random, settle
 from weaver.compiler import write
 from weaver.discovery import discover
@@ -31,7 +30,6 @@ from weaver.played_observations import sample
 from weaver.played_rows import Rows
 from weaver.played_sites import Occupancy
 from weaver.played_sources import Sources
-from weaver.rough_plan import rough_plan
 from weaver.simulation import Simulation
 from weaver.stage import Scene, Stage
 from weaver.surroundings import Surroundings
@@ -57,7 +55,8 @@ class Interpreter:
     def __init__(self, sim: Simulation) -> None:
         discover(sim)
         self.sim, self.tick, self.ended = sim, 0, False
-        grid, self._reaches = _plan(sim)
+        written = write(sim)  # for its checks, the cells, and how far each turn reaches; nothing is compiled
+        grid, self._reaches = written.plan.grid, written.plan.reaches
         self._parameters = {name: p.value for name, p in sim.parameters.items()}
         self._translator = Translator(self._parameters, same, is_kind)
         function = self._translator.function
@@ -70,7 +69,7 @@ class Interpreter:
         self._stage = Stage(sim, grid, types, Mailbox(sim))
         self._samples: dict[str, list[tuple[int, Any]]] = {o.name: [] for o in sim.observations}
         self._begin()
-        self._commands = commands_of(self._stage, lambda: self.tick)
+        self._commands = commands_of(self._stage, lambda: self.tick, written.program)
 
     def _begin(self) -> None:
         """The initial state: lattices, entities, layers, links, geometry, samples."""
@@ -130,7 +129,7 @@ class Interpreter:
             {type: n} births, deaths, and lost (births that found no place); {message: n} sent, read and pending, the
             rest having been dropped.
         """
-        stage, types = self._stage, [k.__name__ for k in self.sim.kinds]
+        stage, types = self._stage, [k.__name__ for k in self.sim.entity_types]
         result = {
             name: {kind: counter[kind] for kind in types}
             for name, counter in (("births", stage.born), ("deaths", stage.dead), ("lost", stage.lost))
@@ -298,34 +297,6 @@ class Interpreter:
                 f"There is nothing to read or write.\n"
                 f"Declare it as a field, or correct the name."
             ) from cause
-
-
-def _plan(sim: Simulation) -> tuple[Grid, list[tuple[float, float]]]:
-    """The compiler's grid and reaches, after its checks; a rough plan for what it does not lower yet."""
-    try:
-        plan = write(sim).plan
-    except Exception:
-        if not _is_new(sim):
-            raise
-        return rough_plan(sim)
-    return plan.grid, plan.reaches
-
-
-_NEW = {
-    "send", "inbox", "emit", "observed", "at", "around", "beside", "gradient", "deposit", "free", "free_sites",
-    "neighbors", "jump_to_free", "moved", "links", "wall", "clear",
-}  # fmt: skip
-
-
-def _is_new(sim: Simulation) -> bool:
-    """Whether the compiler may not know a word of the model yet."""
-    from weaver.called import called
-
-    if sim.layers or sim.tables or sim.messages or any(not isinstance(b, Behavior) for b in sim.behaviors):
-        return True
-    if any(k.__sites__ is not None or any(f.length for f in k.__fields__.values()) for k in sim.entity_types):
-        return True
-    return any(call.func.attr in _NEW for b in sim.behaviors for _, call in called(b.function))  # type: ignore
 
 
 __all__ = ["Interpreter"]

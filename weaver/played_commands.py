@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command
+from partitions.program import Program
 from weaver.commands import Commands
-from weaver.message import Event
 from weaver.played_layers import CellRows
 from weaver.played_messages import Letter
 from weaver.played_rows import Rows, read
 from weaver.stage import Stage
 
 
-def commands_of(stage: Stage, tick: Callable[[], int]) -> Commands:
+def commands_of(stage: Stage, tick: Callable[[], int], program: Program) -> Commands:
     """The commands of a world: checked as those of a compiled run are."""
-    messages = [kind for kind in stage.sim.messages if not issubclass(kind, Event)]
-    program: Any = SimpleNamespace(
-        grid=stage.grid,
-        types=[SimpleNamespace(name=kind.__name__) for kind in stage.rows],
-        messages=[SimpleNamespace(name=kind.__name__) for kind in messages],
-        sources=[SimpleNamespace(ids=np.array([stage.next_id - 1]))],
-    )
-    worker: Any = _Worker(stage, tick, messages)
+    kinds = {kind.__name__: kind for kind in stage.sim.messages}
+    worker: Any = _Worker(stage, tick, [kinds[spec.name] for spec in program.messages])
     return Commands(program, worker)
 
 
@@ -45,6 +38,10 @@ class _Worker:
     def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Type numbers of entities, -1 for ids that nobody has."""
         return np.array([self._index(id) for id in ids.tolist()], np.int64)
+
+    def rows(self, type: int) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+        """Ids and columns of all entities of a type."""
+        return self._rows[type].ids, list(self._rows[type].columns.values())
 
     def _index(self, id: int) -> int:
         for rows in self._rows:
@@ -70,8 +67,6 @@ class _Worker:
         for id in command.removals.tolist():
             self._stage.mailbox.bury(id)
         self._stage.changed()
-        for occupancy in self._stage.sites.values():
-            assert occupancy.taken is not None  # an error if two stand on one site
         for letters in command.letters:
             kind = self._messages[letters.message]
             for k, to in enumerate(letters.to.tolist()):

@@ -37,7 +37,7 @@ class Follows(wv.Link, directed=True):
 # ---- Observations ----
 
 
-def test_observations_are_exact_and_sampled_after_ticks(interpret):
+def test_observations_are_exact_and_sampled_after_ticks(play):
     sim = world_of()
 
     @sim.behavior
@@ -61,7 +61,7 @@ def test_observations_are_exact_and_sampled_after_ticks(interpret):
         velocity=[[k, -k] for k in range(4)],
         mark=[0, 1, 1, 2],
     )
-    player = interpret(sim, 0)
+    player = play(sim, 0)
     assert player.step(2) == 2
     seen = player.observations()
     assert seen["total"] == [(t, 2.0) for t in range(3)]
@@ -76,7 +76,7 @@ def test_observations_are_exact_and_sampled_after_ticks(interpret):
     assert math.isnan(seen["none"][0][1])
 
 
-def test_behaviors_read_the_latest_sample_and_until_ends_the_run(interpret):
+def test_behaviors_read_the_latest_sample_and_until_ends_the_run(play):
     sim = world_of()
 
     @sim.behavior
@@ -89,7 +89,7 @@ def test_behaviors_read_the_latest_sample_and_until_ends_the_run(interpret):
     sim.observe("drift", Bird, "velocity", "mean")
     sim.until("fuel <= 6 and tick > 2")
     sim.add(Bird, position=[[1, 1], [2, 2]], mark=[5, 7], velocity=[[1, 0], [2, 4]])
-    player = interpret(sim, 0)
+    player = play(sim, 0)
     assert player.step(10) == 3 and player.step(1) == 3
     assert player.of(Bird)["energy"].tolist() == [8.0, 8.0]
     assert player.of(Bird)["velocity"].tolist() == [[1.5, 2.0]] * 2
@@ -98,7 +98,7 @@ def test_behaviors_read_the_latest_sample_and_until_ends_the_run(interpret):
 # ---- Between ticks ----
 
 
-def test_commands_act_between_ticks_and_ids_are_never_used_again(interpret):
+def test_commands_act_between_ticks_and_ids_are_never_used_again(play):
     sim = world_of()
     gain = sim.parameter("gain", 1.0, high=9)
 
@@ -123,7 +123,7 @@ def test_commands_act_between_ticks_and_ids_are_never_used_again(interpret):
             run.put(Bird, [8, 20], energy=0.5, position=[[4, 4], [3, 3]])
 
     sim.add(Bird, position=[[1, 1]], id=[7])
-    player = interpret(sim, 2)
+    player = play(sim, 2)
     run = player.run
     assert player.of(Bird)["energy"].tolist() == [2.0, 4.0, 4.0]
     assert player.of(Bird)["position"][:, 0].tolist() == [1.0, 5.0, 39.0]
