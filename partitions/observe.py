@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
-from partitions.program import STATUS, Observed, Program
+from partitions.program import STATUS, Argument, Observed, Program
 from partitions.records import NO_ID
 from partitions.store import Array, Crew, Partition
 from partitions.sums import Value
@@ -123,7 +123,7 @@ class Observer:
             out: list[Array] = [np.empty(len(rows), dtype) for _ in range(one.statistic.size)]
             status, kept = np.zeros(STATUS, np.int64), np.zeros(1, np.int64)
             status[1] = NO_ID
-            arrays = [table.ids if a.kind == "ids" else table.columns[a.name] for a in one.arguments]
+            arrays = [self._array(table, argument) for argument in one.arguments]
             self._kernels[one.kernel](
                 np.ascontiguousarray(rows), tick, status, np.zeros(8), self._reals, self._integers, kept, *out, *arrays
             )
@@ -132,6 +132,18 @@ class Observer:
             return one.statistic.measure([values[: int(kept[0])] for values in out])
 
         return measure
+
+    def _array(self, table: Any, argument: Argument) -> Array:
+        array: Array
+        if argument.kind == "ids":
+            array = table.ids
+        elif argument.kind == "geometry":
+            array = table.geometry
+        elif argument.kind == "edges":
+            array = self._program.grid.cells[argument.type].edges[int(argument.name)]
+        else:
+            array = table.columns[argument.name]
+        return array
 
 
 def whole_samples(program: Program, samples: Sequence[Sequence[Sample]]) -> list[tuple[int, int, Value]]:

@@ -37,11 +37,17 @@ class Raster(Table):
         self.dead = np.empty(0, np.uint8)
         self._spare = {}
         self._rows: NDArray[np.uint32] | None = None
+        self._ids: NDArray[np.int64] | None = None
         self._scratch = np.empty(0, np.uint32)
 
     @property
     def ids(self) -> NDArray[np.int64]:  # type: ignore[override]
-        """(n,) number of each cell in the world, row-major, x fastest; made anew, since nothing needs it often."""
+        """(n,) number of each cell in the world, row-major, x fastest; made when first asked for."""
+        if self._ids is None:
+            self._ids = self._numbers()
+        return self._ids
+
+    def _numbers(self) -> NDArray[np.int64]:
         _, ex, ey, ez, rx, ry, rz, *_, cx, cy, cz = (int(v) for v in self.geometry[:13])
         nx, ny, nz = self.shape
         x, y, z = (np.arange(ex) + cx - rx) % nx, (np.arange(ey) + cy - ry) % ny, (np.arange(ez) + cz - rz) % nz

@@ -206,6 +206,29 @@ def explain(
         raise typer.Exit(_fail(error, traceback, FAILED)) from None
 
 
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(metavar="APP", help="File, folder with main.py, or bundled app.")],
+    values: Annotated[list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter.")] = None,
+    traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
+) -> None:
+    """Say all that is wrong with an app before it runs; nothing, and exit code 0, if it can run."""
+    from weaver.load import UsageError, load_app
+
+    try:
+        _, simulation = load_app(name, parameters=_parameters(values or []))
+        faults = simulation.check()
+    except UsageError as error:
+        raise typer.Exit(_fail(error, traceback, USAGE)) from None
+    except WeaverError as error:
+        raise typer.Exit(_fail(error, traceback, FAILED)) from None
+    for fault in faults:
+        _fail(fault, traceback, FAILED)
+    if faults:
+        raise typer.Exit(FAILED)
+    typer.echo(f"{simulation.name}: nothing is wrong")
+
+
 def _parameters(values: list[str]) -> dict[str, str]:
     made = {}
     for value in values:

@@ -196,15 +196,15 @@ class Interpreter:
     # ---- Time ----
 
     def step(self, n: int = 1) -> int:
-        """Run n ticks, or until a condition of `until` holds; returns the ticks done.
+        """Run n ticks, or until a condition of `until` holds; returns the ticks done since the start.
 
         Raises:
             RunError: an entity broke a rule; names tick, behavior, type and id.
             BehaviorError: a behavior does what behaviors may not do.
         """
-        for done in range(n):
+        for _ in range(n):
             if self.ended:
-                return done
+                break
             random.check_tick(self.tick)
             for between in self.sim.betweens:
                 if self.tick % between.every == 0:
@@ -215,7 +215,7 @@ class Interpreter:
             self.tick += 1
             self._sampled()
             self.ended = any(self._holds(condition) for condition in self.sim.conditions)
-        return n
+        return self.tick
 
     def _sampled(self) -> None:
         for observation in self.sim.observations:
@@ -226,7 +226,9 @@ class Interpreter:
 
     def _holds(self, condition: str) -> bool:
         names = {**self._stage.samples, "tick": self.tick, "time": self.tick * self.sim.dt}
-        return bool(eval(condition, {"__builtins__": {}}, names))  # checked by `check_condition`
+        numbers = {n: np.array(v)[()] if isinstance(v, (int, float)) else v for n, v in names.items()}
+        with np.errstate(all="ignore"):  # x / 0 is inf or nan
+            return bool(eval(condition, {"__builtins__": {}}, numbers))  # checked by `check_condition`
 
     def _take(self, number: int, turn: Behavior | Meeting | Diffusion) -> None:
         if isinstance(turn, Diffusion):

@@ -75,6 +75,6 @@ def _number(observation: Observation, values: list[Any], whole: bool = False) ->
     if n == 0:
         return math.nan
     if how == "mean":
-        return float(exact) / n
+        return float(exact / n)
     squares = sum((Fraction(v) ** 2 for v in values), Fraction(0))
     return float((squares - exact * exact / n) / n)

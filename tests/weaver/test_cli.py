@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -12,6 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+
+from weaver.errors import RunError
+from weaver.samples import check_plot
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = '''"""Dots that drift."""
@@ -36,7 +40,7 @@ if __name__ == "__main__":
     sim.run(ticks=12)
 '''
 KEYS = {
-    "app", "ticks", "stopped", "seed", "entities", "deaths", "partitions", "workers", "threads", "seconds",
+    "app", "ticks", "stopped", "until", "seed", "entities", "deaths", "partitions", "workers", "threads", "seconds",
     "setup_seconds", "updates_per_second", "digest", "identity", "report",
 }  # fmt: skip
 
@@ -259,3 +263,33 @@ def test_a_view_with_ticks_stays_at_the_last_one_until_it_is_stopped(dots: Path)
     assert code == 0, err
     told = json.loads(out.splitlines()[-1])
     assert (told["ticks"], told["stopped"]) == (5, None)
+
+
+def test_observations_are_written_as_a_table_and_a_plot_and_a_condition_ends_the_run(
+    dots: Path, tmp_path: Path
+) -> None:
+    assert "observes nothing" in weaver("run", dots, "--observations", tmp_path / "numbers.csv").stderr
+    text = dots.read_text(encoding="utf-8").replace(
+        "def report",
+        'sim.observe("place", Dot, "position", "mean", every=2)\nsim.observe("high", Dot, "count", '
+        'where=lambda dot: dot.position.y > 10)\nsim.observe("bins", Dot, "position.x", "histogram", bins=(0, 20, 2))\n'
+        'sim.until("high > 0 and tick == 3")\n\n\ndef report',
+    )
+    dots.write_text(text, encoding="utf-8")
+    csv, png = tmp_path / "numbers.csv", tmp_path / "numbers.png"
+    drawn = ["--plot", png] if importlib.util.find_spec("matplotlib") else []
+    output = weaver("run", dots, "--observations", csv, *drawn, "--json")
+    told = closing(output)
+    assert (output.returncode, told["ticks"], told["stopped"], told["until"]) == (0, 3, None, "high > 0 and tick == 3")
+    assert "3 ticks until high > 0 and tick == 3, 50 Dot" in output.stderr
+    head, *rows = csv.read_text(encoding="utf-8").splitlines()
+    assert head == '"tick","time","place_x","place_y","high","bins_0","bins_1"'
+    assert [row.split(",")[0] for row in rows] == ["0", "1", "2", "3"] and rows[1].startswith("1,1,,,")
+    if drawn:
+        assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_plot_without_matplotlib_is_refused_before_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(RunError, match=r'matplotlib.* is missing\.\n.*\nRun pip install "weaver-sim\[plot\]"'):
+        check_plot(Path("numbers.png"))

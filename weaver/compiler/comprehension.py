@@ -30,7 +30,8 @@ def reduce(low: Expressions, node: ast.Call) -> str:
         )
     options = {k.arg: k.value for k in node.keywords}
     default = options.get("default")
-    if word in ("min", "max") and default is None:
+    constants = low.world_word(generator.generators[0].iter) is None
+    if word in ("min", "max") and default is None and not constants:
         low.fail(
             node,
             f"{word} over neighbours has no default",
@@ -44,8 +45,7 @@ def reduce(low: Expressions, node: ast.Call) -> str:
     elif word in ("any", "all"):
         low.emit(f"{result} = {word == 'all'}")
     else:
-        assert default is not None
-        low.emit(f"{result} = {low.value(default)}")
+        low.emit(f"{result} = {low.value(default) if default is not None else '0'}")
         low.emit(f"{result}seen_ = False")
     flag = f"{result}left_" if word in ("any", "all") else None
     if flag is not None:

@@ -132,7 +132,7 @@ def write_observation(
     """
     type, statistic, kernel = model.kinds.index(one.type), statistic_of(model, one), f"observe__{one.name}"
     ids = f"{model.name(type)}_ids_"
-    arrays = {ids: known[ids]}
+    arrays = {ids: Argument("ids", type)}
     lines: list[str] = []
 
     def call(function: Callable[..., Any], what: str) -> str:

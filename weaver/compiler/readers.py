@@ -9,6 +9,10 @@ from weaver.compiler.model import Model
 from weaver.errors import ModelError
 
 
+class UnreadError(ModelError):
+    """A message is sent that nobody reads."""
+
+
 def check_readers(model: Model, phases: Sequence[Phase]) -> None:
     """Check the messages of a program.
 
@@ -33,7 +37,7 @@ def check_readers(model: Model, phases: Sequence[Phase]) -> None:
             for outlet in act.outlets:
                 if outlet.kind == "send" and outlet.target not in read:
                     name = model.messages[outlet.target].__name__
-                    raise ModelError(
+                    raise UnreadError(
                         f"behavior {phase.name!r} sends {name}, which no behavior reads.\n"
                         f"It would wait for ever.\n"
                         f"Write `for message in world.inbox(me, {name}):` in a behavior of the type that gets it."
