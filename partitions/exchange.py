@@ -373,13 +373,6 @@ class Exchange:
                     names = _names(spec.columns, spec.ghost_columns, dim, kind)
                     _hand_out(arrays, names, counts[kind], [part.tables[t] for part in self._parts])
 
-    def swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
-        """Send a batch to this worker itself and to each peer, and return what each sent; all make the same calls.
-
-        What is returned is valid only until the next exchange.
-        """
-        return self._swap(outgoing)
-
     def _swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
         """Our own batch as it is, and what the peers sent."""
         received = {self._rank: outgoing.pop(self._rank)}

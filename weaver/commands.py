@@ -156,10 +156,10 @@ class Commands:
         for one in self._program.lattices:
             if not set(one.types) & set(placed):
                 continue
+            lattice = lattice_of(self._program, one.types[0])
+            assert lattice is not None
             sites, ids, names = [], [], []
             for t in one.types:
-                lattice = lattice_of(self._program, t)
-                assert lattice is not None
                 living, columns = self._runtime.rows(t)
                 coming = [rows for rows in changed if rows.type == t and "position.x" in rows.columns]
                 stay = ~np.isin(living, np.concatenate([np.empty(0, np.int64), *(rows.ids for rows in coming)]))

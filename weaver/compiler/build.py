@@ -16,7 +16,17 @@ import numpy as np
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
 from partitions.program import (
-    Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, SiteLattice, TypeSpec,
+    Act,
+    Column,
+    Drawn,
+    Given,
+    Inbox,
+    MessageSpec,
+    Observed,
+    Phase,
+    Program,
+    SiteLattice,
+    TypeSpec,
 )  # fmt: skip
 from weaver import cells as layer_cells
 from weaver import settle
@@ -369,9 +379,16 @@ def _phase(
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
         done.append(
             Act(
-                act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves or claims, kills, outlets,
-                inboxes,
-            )  # fmt: skip
+                type=act.type,
+                kernel=act.name,
+                arguments=kernel.arguments,
+                writes=tuple(columns),
+                buffered=buffered,
+                moves=act.moves or claims,
+                kills=kills,
+                outlets=outlets,
+                inboxes=inboxes,
+            )
         )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
