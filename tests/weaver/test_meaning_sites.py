@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import weaver as wv
@@ -420,29 +420,28 @@ def stand(*tables):
     return [tuple(p) for table in tables for p in table["position"].to_pylist()]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(seed=st.integers(0, 2**32 - 1), n=st.integers(1, 31), partitions=st.integers(1, 9), threads=st.integers(1, 2))
-def test_nobody_ever_shares_a_site_and_the_partitions_change_nothing(seed, n, partitions, threads):
-    digests = []
-    for p, t in ((1, 1), (partitions, threads)):
-        with crowd_of(0, n, "periodic", 8).start(partitions=p, threads=t) as run:
-            run.step(1 + seed % 12)
-            places = stand(run.entities(Ant), run.entities(Chip))
+def history(steps, **options):
+    """Digest, lost births and places after each tick, the parameter `step` set before it."""
+    told = []
+    with crowd_of(0, 20, "periodic", 8).start(**options) as run:
+        for step in steps:
+            run.set(step=step)
+            run.step(1)
+            stats, places = run.stats(), stand(run.entities(Ant), run.entities(Chip))
             assert len(set(places)) == len(places)
-            stats = run.stats()
-            assert len(places) == 2 * n + sum(stats["births"].values()) - sum(stats["deaths"].values())
-            digests.append((run.digest(), stats["lost"]))
-    assert digests[0] == digests[1]
+            assert len(places) == 40 + sum(stats["births"].values()) - sum(stats["deaths"].values())
+            told.append((run.digest(), [stats[what] for what in ("births", "deaths", "lost")], places))
+    return told
 
 
-@pytest.mark.slow
+@settings(max_examples=12, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=12), st.integers(2, 9), st.integers(1, 2))
+def test_nobody_ever_shares_a_site_and_the_partitions_change_nothing(steps, partitions, threads):
+    assert history(steps, partitions=partitions, threads=threads) == history(steps)
+
+
 def test_two_workers_find_the_same_winners_jumps_and_births_as_one():
-    digests = []
-    for options in ({"partitions": 5}, {"workers": 2, "partitions": 5}):
-        with crowd_of(0, 20, "periodic", 8).start(**options) as run:
-            run.step(12)
-            digests.append((run.digest(), run.stats()))
-    assert digests[0] == digests[1]
+    assert history([1] * 8, workers=2, partitions=5) == history([1] * 8)
 
 
 # ---- Commands ----
