@@ -35,7 +35,9 @@ def test_energies_are_those_of_boltzmann(gas):
     before, after = gas
     energies = 0.5 * (after**2).sum(axis=1)
     assert stats.kstest(energies, "expon", args=(0, energies.mean())).pvalue > 0.01
-    assert stats.kstest(0.5 * (before**2).sum(axis=1), "expon", args=(0, 0.5)).pvalue < 1e-10, "the start is far from it"
+    assert stats.kstest(0.5 * (before**2).sum(axis=1), "expon", args=(0, 0.5)).pvalue < 1e-10, (
+        "the start is far from it"
+    )
 
 
 def test_velocities_are_those_of_maxwell(gas):
