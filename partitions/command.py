@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
 from partitions.mail import Mail
-from partitions.program import Program
+from partitions.program import MOVED, Program
 from partitions.store import Array, Crew, Partition, rebuild_all
 
 
@@ -110,7 +110,10 @@ class Commands:
         for rows in inserts:
             n = len(rows.ids)
             share = slice(n * self._rank // workers, n * (self._rank + 1) // workers)
-            columns = {c.name: np.array(rows.columns[c.name][share]) for c in self._program.types[rows.type].columns}
+            spec = self._program.types[rows.type].columns
+            columns = {c.name: np.array(rows.columns[c.name][share]) for c in spec if c.name != MOVED}
+            if len(columns) < len(spec):
+                columns[MOVED] = np.zeros(len(rows.ids[share]), np.bool_)
             self._exchange.distribute(rows.type, np.array(rows.ids[share]), columns)
         types = {rows.type for rows in inserts}
         for t in types:

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.program import MOVED
 from partitions.store import Array, Table, kernels, unsigned
 
 _MASK = (1 << 64) - 1
@@ -54,7 +55,8 @@ def digest_rows(
 
 def digest_table(type: int, table: Table) -> tuple[int, int]:
     """Hash the rows that a partition owns."""
-    return digest_rows(type, table.own_rows(), table.ids, [table.columns[c.name] for c in table.spec.columns])
+    shown = [table.columns[c.name] for c in table.spec.columns if c.name != MOVED]
+    return digest_rows(type, table.own_rows(), table.ids, shown)
 
 
 def add_digests(digests: Iterable[tuple[int, int]]) -> tuple[int, int]:

@@ -87,6 +87,7 @@ class Exchange:
         rank: number of the worker.
         stale: per type, the columns whose ghosts hold old values.
         deaths: per type, entities that died here.
+        worker_of: (P,) the worker of each partition.
         relocations: per type, how often it was relocated; the same on every worker.
     """
 
@@ -111,6 +112,7 @@ class Exchange:
         self.routes = [
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)
         ]
+        self.worker_of = np.asarray(worker_of, np.int64)
         self._program, self._layout, self._worker_of = program, layout, worker_of
         self.rank = rank
         self._parts, self._rank, self._crew, self._transport = parts, rank, crew, transport
@@ -370,6 +372,13 @@ class Exchange:
                 for kind in (0, 1) if ghosts(t) else (0,):
                     names = _names(spec.columns, spec.ghost_columns, dim, kind)
                     _hand_out(arrays, names, counts[kind], [part.tables[t] for part in self._parts])
+
+    def swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
+        """Send a batch to this worker itself and to each peer, and return what each sent; all make the same calls.
+
+        What is returned is valid only until the next exchange.
+        """
+        return self._swap(outgoing)
 
     def _swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
         """Our own batch as it is, and what the peers sent."""

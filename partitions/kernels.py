@@ -334,6 +334,36 @@ def expand(start, first, last, rows):
             at += np.uintp(1)
 
 
+@njit("void(int64[::1], uint64[::1], int64[::1], int64[::1], int32[::1], boolean[::1])", **_OPTIONS)
+def contest(slot, rank, type, id, best, won):
+    """Which claims win: of those of one slot, the one of least (rank, type, id).
+
+    Args:
+        slot: what each wants, -1 for what cannot be had.
+        rank: of each claim.
+        type: of each claim.
+        id: of each claim.
+        best: (slots,) -1 everywhere, before and after.
+        won: out.
+    """
+    for k in range(np.uintp(len(slot))):
+        if slot[k] >= 0:
+            s = np.uintp(slot[k])
+            b = best[s]
+            if b >= 0:
+                j = np.uintp(b)
+                if rank[k] > rank[j]:
+                    continue
+                if rank[k] == rank[j] and (type[k] > type[j] or (type[k] == type[j] and id[k] > id[j])):
+                    continue
+            best[s] = k
+    for k in range(np.uintp(len(slot))):
+        won[k] = slot[k] >= 0 and best[np.uintp(slot[k])] == np.int64(k)
+    for k in range(np.uintp(len(slot))):
+        if slot[k] >= 0:
+            best[np.uintp(slot[k])] = -1
+
+
 @njit(**_OPTIONS)
 def _mix_a(h):
     """Finaliser of splitmix64 (Steele, Lea and Flood 2014, variant 13 of Stafford)."""

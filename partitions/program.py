@@ -30,13 +30,17 @@ FAULTS = {
     9: "spawned beyond the reach",
     10: "spawned at a place that is not finite",
     11: "spawned outside a strict boundary",
+    12: "stands on a site where another stands",
 }
 """What `status[0]` of a kernel can say."""
 
 STATUS = 12
 """Words of a kernel's `status`: 0 fault code, 1 entity id of it (at first 2^63 - 1: the kernel keeps the least), 2
 draws of the entity so far, 3 the entity's own fault, 4 records that it has put out, 5 row to begin at, 6 whether a
-record outlet is full, 7 the own cell to go on with, 8 whether the entity is removed, 9 what it becomes."""
+record outlet is full, 7 the own cell to go on with, 8 whether the entity is removed, 9 what it becomes, 11 the free
+site that it jumps to, counted from 1 (0: it does not jump)."""
+MOVED = "_moved"
+"""Hidden column of types that stand on sites: whether the entity's last claim was won."""
 
 
 PADDING = 16
@@ -87,7 +91,7 @@ class Argument(NamedTuple):
     such a copy, three worlds wide along a periodic axis, so that places beyond a seam have rows of their own),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
     "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
-    "static" (one of `Program.statics`, by name), "tie" (int64; "NAME@first": where each row's entries begin;
+    "static" (one of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`), "tie" (int64; "NAME@first": where each row's entries begin;
     "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
     gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
     """
@@ -130,14 +134,17 @@ class Outlet:
     Attributes:
         kind: "birth" (columns of the new entity, and `@cell`, the parent's local cell; -1 for one that is lost),
             "become" (columns of the entity as of its new type), "send" (`@to`, the receiver's id, and the message's
-            columns), "event" (the event's columns).
+            columns), "event" (the event's columns), "claim" (`@row` of an entity, and `@site`, the number of the site
+            that it wants to stand on, or ~k for the k-th free one).
         target: index of the type, message or event that comes of it.
         columns: `@id`, `@seq`, and what else there is.
+        key: of claims: what ranks are drawn with. A birth onto a site is a claim as well: it has `@site` and no position.
     """
 
     kind: str
     target: int
     columns: tuple[Column, ...]
+    key: int | None = None
 
 
 @dataclass(frozen=True)
@@ -213,7 +220,7 @@ Kernels = Mapping[str, Callable[..., None]]
 class Drawn:
     """Entities that the workers draw.
 
-    `kernel(first, last, status, values, ids, *columns)` fills rows [0, last - first).
+    `kernel(first, last, status, values, ids, *columns, *statics)` fills rows [0, last - first).
     Entity number k of the draw (first <= k < last) has the id first_id + k, which the kernel writes as well.
     """
 
@@ -221,6 +228,7 @@ class Drawn:
     count: int
     first_id: int
     kernel: str
+    statics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -265,6 +273,21 @@ class Observed:
 
 
 @dataclass(frozen=True, eq=False)
+class SiteLattice:
+    """Sites, on each of which at most one entity of some types stands: the cells of these types, all the same.
+
+    Attributes:
+        types: indices of the types.
+        shape: sites per axis.
+        centres: per axis, (m, n) coordinate of the site of a number along the axis, in a row with y % m.
+    """
+
+    types: tuple[int, ...]
+    shape: tuple[int, ...]
+    centres: tuple[NDArray[np.float64], ...]
+
+
+@dataclass(frozen=True, eq=False)
 class Filled:
     """Initial values of a raster.
 
@@ -298,6 +321,7 @@ class Program:
         statics: arrays that never change, by name; each node holds them once, and kernels take them as read-only.
         messages: what entities send each other.
         events: what they tell the outside.
+        lattices: of sites; `kernels` has "ranks_" if there are any.
         observations: what is sampled.
         until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
             the run ends.
@@ -318,6 +342,7 @@ class Program:
     statics: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     messages: tuple[MessageSpec, ...] = ()
     events: tuple[MessageSpec, ...] = ()
+    lattices: tuple[SiteLattice, ...] = ()
     observations: tuple[Observed, ...] = ()
     until: tuple[str, ...] = ()
     dt: float = 1.0

@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from partitions.births import Births, Litter, Newborn
+from partitions.claims import Claims
 from partitions.deposits import Deposits, Gift
 from partitions.diary import Diary
 from partitions.errors import TickFault
 from partitions.exchange import Exchange
+from partitions.grid import Layout
 from partitions.mail import Letters, Mail
 from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
@@ -37,7 +39,7 @@ class Tick:
     """Runs phases over the partitions of one worker."""
 
     def __init__(
-        self, program: Program, parts: Sequence[Partition], exchange: Exchange, crew: Crew,
+        self, program: Program, layout: Layout, parts: Sequence[Partition], exchange: Exchange, crew: Crew,
         kernels: Mapping[str, Callable[..., None]],
     ) -> None:  # fmt: skip
         """Keep what a phase needs; `reals` and `integers` are the current parameters."""
@@ -48,6 +50,7 @@ class Tick:
         self._ties = Ties(program, parts, exchange)
         self.mail = Mail(program, parts, exchange, kernels)
         self.diary = Diary(program)
+        self.claims = Claims(program, layout, parts, exchange, kernels.get("ranks_"))
         self.deposits = Deposits(program, parts, exchange)
         self.wholes = Wholes(program, parts, exchange)
         self._rooms: dict[tuple[str, int], dict[int, list[int]]] = {}
@@ -81,6 +84,7 @@ class Tick:
         wanted = {t: names for t, names in wanted.items() if names}
         if wanted:
             self._exchange.refresh(wanted)
+        self.claims.open(index)
         if phase.ties:
             self._ties.gather(index)
         self.wholes.refresh(phase.wholes)
@@ -110,7 +114,9 @@ class Tick:
         moved = {act.type for act in phase.acts if act.moves or act.kills}
         born = {outlet.target for act in phase.acts for outlet in act.outlets if outlet.kind in ("birth", "become")}
         if moved or born:
-            self._exchange.relocate(sorted(moved | born), self._newborn(records))
+            newborn = self._newborn(records)
+            self.claims.settle(index, tick, records, newborn, self.births)
+            self._exchange.relocate(sorted(moved | born), newborn)
             waiting_for = self.mail.readable(sorted(moved | born))
             if waiting_for:  # letters travel with the row
                 self.mail.deliver(waiting_for)
@@ -205,6 +211,8 @@ class Tick:
             return None
         if argument.kind == "inbox":
             return boxes[argument.type][argument.name]
+        if argument.kind == "vacant":
+            return self.claims.vacant[argument.type]
         if argument.kind == "static":
             return self._program.statics[argument.name]
         if argument.kind in ("tie", "tied"):

@@ -88,7 +88,7 @@ class Worker:
         self._program, self._crew = program, Crew(threads)
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
-        self._ticks = Tick(program, self.parts, self._exchange, self._crew, self._kernels)
+        self._ticks = Tick(program, layout, self.parts, self._exchange, self._crew, self._kernels)
         self._observer = Observer(
             program,
             self.parts,
@@ -129,6 +129,7 @@ class Worker:
             rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
             self._fill()
             self._exchange.relocate(movable)
+            self._ticks.claims.check(0)
             self._exchange.narrow()
             self._observer.sample(0)
         except (TickFault, Poisoned) as error:
@@ -147,7 +148,8 @@ class Worker:
         status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
         status[1] = NO_ID
         draw = self._kernels[source.kernel]
-        draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values())
+        statics = [self._program.statics[name] for name in source.statics]
+        draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values(), *statics)
         if status[0]:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from weaver.entity import Entity, fields_of
 from weaver.errors import ModelError, RunError
 from weaver.message import Message
 from weaver.placing import stored_columns
+from weaver.standing import lattice_of, move_to_centres, refuse_crowd, sites_at
 from weaver.tables import ID_LIMIT, read_columns
 
 
@@ -113,7 +114,11 @@ class Commands:
     ) -> Rows:
         space = self._program.grid.space
         fields = [f for f in fields_of(kind, space.dim).values() if whole or f.name in columns]
-        return Rows(index, ids, stored_columns(kind.__name__, fields, space, len(ids), columns))
+        stored = stored_columns(kind.__name__, fields, space, len(ids), columns)
+        lattice = lattice_of(self._program, index)
+        if lattice is not None and "position" in columns:
+            move_to_centres(lattice, stored)
+        return Rows(index, ids, stored)
 
     def _completed(self, kind: type[Entity], index: int, rows: Rows, new: NDArray[np.bool_]) -> Rows:
         """Those of the rows that are new, with the defaults of the fields that are not given."""
@@ -132,6 +137,7 @@ class Commands:
 
     def _command(self, **parts: Any) -> None:
         command = Command(**parts)
+        self._refuse_crowds([*command.inserts, *command.writes])
         for rows in command.inserts:
             end = int(rows.ids.max(initial=-1)) + 1
             if end > ID_LIMIT:
@@ -143,6 +149,29 @@ class Commands:
                 )
             self._next = max(self._next, end)
         self._runtime.command(command)
+
+    def _refuse_crowds(self, changed: Sequence[Rows]) -> None:
+        """Check that nobody is put on a site where another stands."""
+        placed = {rows.type: rows for rows in changed if "position.x" in rows.columns and len(rows.ids)}
+        for one in self._program.lattices:
+            if not set(one.types) & set(placed):
+                continue
+            sites, ids, names = [], [], []
+            for t in one.types:
+                lattice = lattice_of(self._program, t)
+                assert lattice is not None
+                living, columns = self._runtime.rows(t)
+                coming = [rows for rows in changed if rows.type == t and "position.x" in rows.columns]
+                stay = ~np.isin(living, np.concatenate([np.empty(0, np.int64), *(rows.ids for rows in coming)]))
+                dim = self._program.grid.space.dim
+                axes = [c.name for c in self._program.types[t].columns[:dim]]
+                parts = [(living[stay], [c[stay] for c in columns[:dim]])]
+                parts += [(rows.ids, [rows.columns[c] for c in axes]) for rows in coming]
+                for who, places in parts:
+                    sites.append(sites_at(lattice, [p.astype(np.float64) for p in places]))
+                    ids.append(who)
+                    names += [self._program.types[t].name] * len(who)
+            refuse_crowd(lattice, np.concatenate(sites), np.concatenate(ids), names)
 
     def _refuse_living(self, kind: type[Entity], ids: NDArray[np.int64]) -> None:
         types = self._runtime.types_of(ids)

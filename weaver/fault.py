@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 
+from partitions.claims import CROWDED
 from partitions.errors import TickFault
 from partitions.program import Program
 from weaver.errors import RunError
+from weaver.standing import crowd
 
 _AXES = "xyz"
 
@@ -14,6 +16,10 @@ _AXES = "xyz"
 def describe_fault(program: Program, fault: TickFault) -> RunError:
     """The error for a fault of a program's run; names the tick, type, id, behavior and the values."""
     phases = program.phases
+    if fault.code == CROWDED:
+        other, type, *place = fault.values
+        names = (f"{program.types[t].name} {id}" for t, id in ((fault.type, fault.id), (int(type), int(other))))
+        return RunError(crowd(*names, place))
     names = ["scatter", *(phase.name for phase in phases), *(one.name for one in program.observations)]
     behavior = names[fault.phase + 1]
     return fault_error(behavior, program.types[fault.type].name, fault)

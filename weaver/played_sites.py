@@ -14,6 +14,7 @@ from weaver.errors import ModelError
 from weaver.lattice import Lattice, offsets
 from weaver.permutation import permuted
 from weaver.played_rows import Rows, vector
+from weaver.standing import crowd
 
 if TYPE_CHECKING:
     from weaver.simulation import Simulation
@@ -59,13 +60,8 @@ class Occupancy:
                     site = self.lattice.number(self.site_of(rows.place(row)))
                     if site in taken:
                         other, there = taken[site]
-                        raise ModelError(
-                            f"{other.kind.__name__} {other.ids[there]} and {rows.kind.__name__} {rows.ids[row]} stand "
-                            f"on one site, {vector(self.lattice.centre(self.lattice.index(site)))}; there is room for "
-                            f"one.\n"
-                            f"Who stays would be a matter of chance.\n"
-                            f"Give each a site of its own."
-                        )
+                        names = f"{other.kind.__name__} {other.ids[there]}", f"{rows.kind.__name__} {rows.ids[row]}"
+                        raise ModelError(crowd(*names, self.lattice.centre(self.lattice.index(site))))
                     taken[site] = rows, row
             self._taken = taken
         return self._taken

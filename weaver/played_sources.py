@@ -18,6 +18,7 @@ from weaver.field import Field
 from weaver.played_rows import Rows, held, split, vector
 from weaver.played_sites import Occupancy
 from weaver.sources import Added, Scatter
+from weaver.standing import refuse_more
 from weaver.stage import Stage
 from weaver.translation import Translator
 
@@ -86,15 +87,9 @@ class Sources:
                 for p in split(sharing[s.type].fields["position"], np.asarray(s.fields["position"]))
             ]
             self._scattered[occupancy] = occupancy.places(self._stage.sim.seed, added)
-        places = list(islice(self._scattered[occupancy], source.count))
-        if len(places) < source.count:
-            raise ModelError(
-                f"scatter({source.type.__name__}, {source.count}) was asked for; {len(places)} of the "
-                f"{occupancy.lattice.n} sites are left.\n"
-                f"There is one entity on a site at most.\n"
-                f"Scatter fewer, or make the box larger."
-            )
-        return places
+        count = sum(s.count for s in self._stage.sim.sources if s.type in {rows.kind for rows in occupancy.kinds})
+        refuse_more(", ".join(rows.kind.__name__ for rows in occupancy.kinds), count, occupancy.lattice)
+        return list(islice(self._scattered[occupancy], source.count))
 
     def _constant(self, field: Field, rule: Any) -> Any:
         if field.vector is not None and isinstance(rule, (tuple, list, np.ndarray)):

@@ -27,7 +27,7 @@ class Surroundings(Fields):
         """Whether nobody stood on the site that holds a place."""
         occupancy, rows = self._lattice("free"), rows_of(self._me)
         try:
-            rest = self._stage.settle(self._start(), place(position), self._stage.quantum(rows), self._scene.reach)
+            rest = self._stage.settle(self._start(), place(position), self._stage.quantum(rows), self._scene.look)
         except Fault as fault:
             raise Fault(settle.LEFT if fault.code == settle.LEFT else settle.LOOKED_TOO_FAR, *fault.values) from fault
         return rest.left or occupancy.lattice.number(occupancy.site_of(rest.place)) not in occupancy.taken
@@ -73,7 +73,7 @@ class Surroundings(Fields):
         mine = getattr(rows_of(self._me).kind, "__sites__", None)
         if mine in kinds:
             return kinds[mine]
-        if len(kinds) == 1 and word == "free":
+        if len(kinds) == 1 and word in ("free", "free_sites"):
             return next(iter(kinds.values()))
         raise BehaviorError(
             f"world.{word} is called by a {rows_of(self._me).kind.__name__}, which does not live on sites.\n"

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from partitions.program import Column
+from weaver.compiler import footing
 from weaver.compiler.constants import constant
 from weaver.compiler.model import Model, Own, convert
 from weaver.compiler.outlet import Outlet, outlet
@@ -55,7 +56,10 @@ def spawn(low: Lowering, node: ast.Call) -> None:
     model = low.model
     target, given = _target_and_fields(low, node, 2)
     fields = model.fields[target]
-    born = outlet(low, f"born_{model.name(target)}", "birth", target, (CELL, *_columns(model, target)))
+    columns = (CELL, *_columns(model, target))
+    if model.lattice(target) >= 0:  # where it stands is the centre of a site that it has to win
+        columns = (CELL, footing.SITE, *columns[1 + model.dim :])
+    born = outlet(low, f"born_{model.name(target)}", "birth", target, columns)
     held = _held(low, target, given)
     if "position" not in held:
         place = low.temporary("place")
@@ -80,6 +84,9 @@ def spawn(low: Lowering, node: ast.Call) -> None:
         if boundary == "absorb":
             low.emit(f"{lost} = {lost} or left{settled}")
     values = {"@cell": f"np.int32(-1) if {lost} else np.int32({low.need('here_')})"}
+    if model.lattice(target) >= 0:
+        values[footing.SITE.name] = footing.site_number(low, target, [f"{settled}{a}" for a in model.axes])
+        fields = {name: f for name, f in fields.items() if name != "position"}
     for f in fields.values():
         codes = parts(f, held[f.name]) if f.name != "position" else [f"{settled}{a}" for a in model.axes]
         values.update({c: stored(f, code) for c, code in zip(f.columns, codes, strict=True)})
@@ -123,6 +130,13 @@ def become(low: Lowering, node: ast.Call) -> None:
             "world.become is given a position",
             "It keeps the entity's place.",
             f"Assign {ast.unparse(node.args[0])}.position; leave it out here.",
+        )
+    if model.lattice(target) not in (-1, model.lattice(who.type)):
+        low.fail(
+            node,
+            f"{model.name(who.type)} becomes {model.name(target)}, which stands on sites of another lattice",
+            "Whether it wins a site there is not known before the behavior has ended, and it could be neither.",
+            f"Write world.spawn({model.name(target)}, ...) and world.remove({ast.unparse(node.args[0])}).",
         )
     if target == who.type:
         low.fail(

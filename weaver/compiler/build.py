@@ -15,10 +15,12 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
-from partitions.program import Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, TypeSpec
+from partitions.program import (
+    Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, SiteLattice, TypeSpec,
+)  # fmt: skip
 from weaver import cells as layer_cells
 from weaver import settle
-from weaver.compiler import messages
+from weaver.compiler import footing, messages, seating
 from weaver.compiler.constants import constant
 from weaver.compiler.kernel import (
     Lowered,
@@ -36,6 +38,7 @@ from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
 from weaver.entity import Layer
 from weaver.errors import ModelError
+from weaver.lattice import make_lattice
 from weaver.obstacles import NAMES, Obstacles
 from weaver.placing import stored_columns
 from weaver.simulation import Simulation
@@ -45,7 +48,7 @@ from weaver.turns import Behavior, Diffusion, Meeting, Turn
 
 SIDE = (
     "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
-    "settle.py", "pairs.py",
+    "settle.py", "pairs.py", "lattice_numba.py", "permutation.py",
 )  # fmt: skip
 """Modules of ours that generated ones compile in."""
 
@@ -93,14 +96,18 @@ def plan(sim: Simulation) -> Plan:
     largest = max(radii, default=0.0)
     reaches = []
     for (behavior, acts), radius in zip(behaviors, radii, strict=True):
-        if not isinstance(behavior, Behavior):
+        if isinstance(behavior, Diffusion):
             reaches.append((0.0, 0.0))
             continue
         radius = max([radius, *(model.resolution(t) for act in acts for t, _ in act.lowering.cells)])
+        radius = max([radius, *(footing.spacing(act.lowering) for act in acts)])
         looks = behavior.reach if behavior.reach is not None else radius or largest or math.inf
         reaches.append((math.inf if behavior.jumps else looks, looks))
     box = sim.box
     space = make_space(box.lengths, box.origin, box.boundaries, single=model.is_single())
+    model.laid += [make_lattice(sites, box, space) for sites in model.lattices]
+    seating.lay(model)
+    footing.check_lattices(model, [(b.name, act.lowering) for b, acts in behaviors for act in acts])
     _check_radii(sim, model, behaviors, space)
     if sim.obstacles is not None:
         model.statics.update(zip(NAMES, Obstacles(sim.obstacles, space).arrays, strict=True))
@@ -135,6 +142,9 @@ def plan(sim: Simulation) -> Plan:
         for (_, acts), (_, look_reach) in zip(behaviors, reaches, strict=True)
         if any(word == "deposit" for act in acts for _, word in act.lowering.cells)
     ]
+    footing.widen(
+        model, searches, [(a.lowering, r) for (_, acts), (_, r) in zip(behaviors, reaches, strict=True) for a in acts]
+    )
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
     return Plan(model, behaviors, reaches, space, grid)
@@ -259,14 +269,14 @@ def write(sim: Simulation) -> Written:
     watched = _observations(model)
     texts += [lines for _, lines in watched]
     names += [one.kernel for one, _ in watched]
-    head = _head(made)
+    head, ranking = _head(made), [seating.RANKS] if model.laid else []
     text = "\n".join(
         [
             *head,
             *(line for lines in model.functions.values() for line in ["", "", *lines]),
             *(
                 line
-                for lines in [*texts, *(s.lines for s in scatters), *(lines for _, lines in fills)]
+                for lines in [*texts, *(s.lines for s in scatters), *(lines for _, lines in fills), *ranking]
                 for line in ["", "", *lines]
             ),
             "",
@@ -281,6 +291,8 @@ def write(sim: Simulation) -> Written:
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    used.update({name: None for s in sources if isinstance(s, Drawn) for name in s.statics})
+    names += ["ranks_"] if model.laid else []
     used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
@@ -298,6 +310,9 @@ def write(sim: Simulation) -> Written:
         fills=tuple(fill for fill, _ in fills),
         statics=statics,
         messages=tuple(MessageSpec(m.__name__, messages.columns_of(m)) for m in model.messages),
+        lattices=tuple(
+            SiteLattice(tuple(model.group(k)), lattice.shape, lattice.centres) for k, lattice in enumerate(model.laid)
+        ),
         events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
         observations=tuple(one for one, _ in watched),
         until=tuple(sim.conditions),
@@ -333,6 +348,8 @@ def _phase(
         for type, word in act.lowering.cells:
             if word not in ("deposit", "whole"):
                 looks.setdefault(type)
+        for lattice, what in act.lowering.sites:
+            looks.update(dict.fromkeys(model.group(lattice) if what == "seen" else ()))
         for type in act.lowering.looked.values():
             looks.setdefault(type)
             for c in model.fields[type]["position"].columns:
@@ -340,16 +357,21 @@ def _phase(
     done, written = [], []
     for act in acts:
         own = model.fields[act.type]
-        columns = [c for f in act.lowering.written if f in own for c in own[f].columns]
+        claims = any(made.spec.kind == "claim" for made in act.lowering.outlets.values())
+        written_fields = [f for f in act.lowering.written if f in own and not (f == "position" and claims)]
+        columns = [c for f in written_fields for c in own[f].columns]
         buffered = tuple(c for c in columns if c in reads.get(act.type, {}))
         kernel = write_kernel(model, act, buffered, reach, look_reach)
         kills = act.moves and "absorb" in model.sim.box.boundaries
         kills = kills or bool(act.lowering.removes or act.lowering.becomes)
-        outlets = tuple(made.spec for made in act.lowering.outlets.values())
+        outlets = tuple(footing.keyed(model, made.spec, behavior.name) for made in act.lowering.outlets.values())
         ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
         done.append(
-            Act(act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves, kills, outlets, inboxes)
+            Act(
+                act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves or claims, kills, outlets,
+                inboxes,
+            )  # fmt: skip
         )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}
@@ -365,7 +387,7 @@ def _phase(
         {t: c for t, c in others.items() if c},
         tuple(sorted(looks)),
         reach if reaching else 0.0,
-        any(a.lowering.far or a.lowering.wholes for a in acts),
+        any(a.lowering.far or a.lowering.wholes or footing.jumps(a.lowering) for a in acts),
         *_tied(model, acts),
         wholes=wholes,
     )
@@ -416,8 +438,10 @@ def _head(made: Plan) -> list[str]:
         "from weaver.arithmetic_numba import ceiling, floor, floor_divide, power, reciprocal, round_even, shift_left",
         "from weaver.arithmetic_numba import shift_right, truncate",
         f"from weaver.cells import ({', '.join(CELLS)})",
+        "from weaver.lattice_numba import nearest_step, site_coordinate",
         "from weaver.pairs import beats, pair_rank",
-        "from weaver.random import exponential, fold, integer, normal, uniform, uniform_between, unit2, unit3",
+        "from weaver.permutation import drawn_site",
+        "from weaver.random import exponential, fold, integer, normal, rank, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
@@ -453,6 +477,7 @@ def _head(made: Plan) -> list[str]:
         "LANES8_, LAST8_, LANES16_, LAST16_ = np.uintp(8), np.uintp(7), np.uintp(16), np.uintp(15)",
         f"quantum8_, quantum4_ = {made.space.quantum!r}, {made.space.quantum32!r}",
     ]
+    lines += seating.head(model)
     sizes = ", ".join(constant(a.length) for a in made.space.axes)
     lines.append(f"size_ = Vec{model.dim}({sizes})")
     for a, axis in zip(model.axes, made.space.axes, strict=True):
@@ -519,8 +544,9 @@ def _sources(made: Plan) -> tuple[list[Drawn | Given], list[Made]]:
         else:
             scatter = write_scatter(model, source, first)
             scatters.append(scatter)
-            sources.append(Drawn(type, source.count, first, scatter.name))
+            sources.append(Drawn(type, source.count, first, scatter.name, tuple(a.name for a in scatter.arguments)))
     _check_unique(np.concatenate(chosen) if chosen else np.empty(0, np.int64), counted)
+    seating.seat(model, sources)
     return sources, scatters
 
 

@@ -6,7 +6,7 @@ import ast
 
 from weaver.compiler.source import FunctionSource
 
-SEARCHES = ("near", "nearest", "count", "pick")
+SEARCHES = ("near", "nearest", "count", "pick", "neighbors", "free_sites")
 
 
 class Flow:

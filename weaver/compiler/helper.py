@@ -103,6 +103,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     low.cells.update(sub.cells)
     low.wholes.update(sub.wholes)
     low.outlets.update(sub.outlets)
+    low.sites.update(sub.sites)
     low.becomes += [n for n in sub.becomes if n not in low.becomes]
     low.removes |= sub.removes
     low.inboxes.update(sub.inboxes)

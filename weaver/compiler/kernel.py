@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from partitions.program import Argument
-from weaver.compiler import links, messages
+from weaver.compiler import footing, links, messages
 from weaver.compiler.births import Become, parts, stored
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
@@ -18,6 +18,7 @@ from weaver.compiler.lower import Lowering
 from weaver.compiler.model import SCRATCH, Model, column_name, convert
 from weaver.compiler.outlet import COUNT, ID
 from weaver.compiler.raster import cell_head, cell_loops
+from weaver.compiler.seating import seat_drawn
 from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
@@ -74,7 +75,7 @@ class Lowered:
     @property
     def reaches(self) -> bool:
         """Whether it does something at a distance that the exchange must know: a move or a birth."""
-        return self.moves or any(made.spec.kind == "birth" for made in self.lowering.outlets.values())
+        return self.moves or any(made.spec.kind in ("birth", "claim") for made in self.lowering.outlets.values())
 
 
 def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
@@ -90,6 +91,7 @@ def lower_behavior(model: Model, behavior: Behavior, type: int) -> Lowered:
     if "position" in low.written and "reflect" in model.sim.box.boundaries and turns(model, type):
         low.loaded.setdefault("velocity")
         low.written.setdefault("velocity")
+    footing.claim(low)
     name = f"{behavior.name}__{model.name(type)}_"
     parameters = [*low.context, *(f"me_{f}_" for f in low.loaded)]
     model.sources[name] = source
@@ -176,9 +178,11 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
             array(column_name(t, c), Argument("column", type, c))
         loads.append(f"me_{f}_ = {model.read(type, f, 'row_')}")
     settle = _settle(model, type, reach, lowered, absorbed) if moves else []
+    claims = [made for made in low.outlets.values() if made.spec.kind == "claim"]
+    settle += [line for made in claims for line in footing.claim_lines(low, made, absorbed)]
     stores = []
     for f in low.written:
-        if f in invented:
+        if f in invented or (f == "position" and claims):
             continue
         spec = model.fields[type][f]
         for c, part in zip(spec.columns, parts(spec, f"me_{f}_"), strict=True):
@@ -195,6 +199,8 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         dead = array(f"{t}_dead_", Argument("dead", type))
         stores = [f"if {' or '.join(gone)}:", f"    {dead}[row_] = 1", "    continue", *stores]
     entity = head
+    if footing.jumps(low):
+        entity.append(f"{footing.JUMP} = 0")
     if low.draws:
         entity.append("status_[2] = 0")
     if low.removes:
@@ -298,6 +304,7 @@ def known_arrays(model: Model) -> dict[str, Argument]:
         for j, a in enumerate(model.axes):
             known[f"{t}_edges_{a}_"] = Argument("edges", k, str(j))
     known.update({name: Argument("static", 0, name) for name in model.statics})
+    known.update({f"vacant{k}_": Argument("vacant", k) for k in range(len(model.lattices))})
     known.update(links.arrays(model))
     return known
 
@@ -390,6 +397,7 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
     functions: list[str] = []
     body = [f"id_ = np.int64({first_id}) + np.int64(k_)", "ids_[row_] = id_", "tick_ = 0"]
     columns = [c for f in fields.values() for c in f.columns]
+    seated, statics = seat_drawn(model, type, scatter) if model.lattice(type) >= 0 else ([], ())
     for f in fields.values():
         given = scatter.fields.get(f.name)
         result = f"me_{f.name}_"
@@ -410,6 +418,8 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
                 body += ["    status_[3] = 0"]
         elif given is not None:
             body.append(f"{result} = {convert(f, _given(scatter, f, given))}")
+        elif f.name == "position" and seated:
+            body += seated
         elif f.name == "position":
             each = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
             assert f.vector is not None
@@ -419,25 +429,27 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
             ]
         else:
             body.append(f"{result} = {convert(f, constant(f.default))}")
-        if f.name == "position":
-            body += _placed(model, type, default=given is None)
+        if f.name == "position" and not (seated and given is None):
+            body += [*_placed(model, type, default=given is None), *seated]
         for c, part in zip(f.columns, parts(f, result), strict=True):
             code = f"settled{c[-1]}_" if f.name == "position" else part
             body.append(f"{column_name(t, c)}[row_] = {stored(f, code)}")
     elements = [TYPES[f.dtype] for f in fields.values() for _ in f.columns]
     signature = ", ".join(
         ["uint64", "uint64", "int64[::1]", "float64[::1]", "int64[::1]", *(f"{e}[::1]" for e in elements)]
+        + [f"Array({element_type(model, s)}, 1, 'C', readonly=True)" for s in statics]
     )
     arguments = ", ".join(["first_", "last_", "status_", "values_", "ids_", *(column_name(t, c) for c in columns)])
+    arguments = ", ".join([arguments, *(s.name for s in statics)])
     lines = functions + [
-        f"@kernel_('void({signature})')",
+        f"@kernel_({f'void({signature})'!r})",
         f"def {name}({arguments}):",
         *(["    reals_, integers_ = fixed_reals_, fixed_integers_"] if any("reals_" in x for x in functions) else []),
         "    for k_ in range(first_, last_):",
         "        row_ = k_ - first_",
         *(f"        {line}" for line in body),
     ]
-    return Made(name, lines, ())
+    return Made(name, lines, statics)
 
 
 def _placed(model: Model, type: int, default: bool) -> list[str]:

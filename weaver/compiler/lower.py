@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 
-from weaver.compiler import births, messages
+from weaver.compiler import births, footing, messages
 from weaver.compiler.deposits import deposit
 from weaver.compiler.elements import array_field, augment_element, refuse_whole, write_element
 from weaver.compiler.expression import Expressions
@@ -22,7 +22,7 @@ LOOPS: dict[str, Callable[[Lowering, ast.For], None]] = {
 """Words that are looped over: each emits the whole loop."""
 EFFECTS: dict[str, Callable[[Lowering, ast.Call], None]] = {
     "spawn": births.spawn, "remove": births.remove, "become": births.become,
-    "send": messages.send, "emit": messages.emit, "deposit": deposit,
+    "send": messages.send, "emit": messages.emit, "deposit": deposit, "jump_to_free": footing.jump,
 }  # fmt: skip
 """Words that are called for what they do: each emits it."""
 

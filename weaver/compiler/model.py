@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
+from partitions.program import MOVED
 from weaver.compiler.source import FunctionSource
 from weaver.discovery import discover
 from weaver.entity import Entity, Layer, fields_of
 from weaver.field import Field
+from weaver.lattice import Lattice
 from weaver.message import Event, Link
 from weaver.parameter import Parameter
 from weaver.simulation import Simulation
+from weaver.sites import Sites
 from weaver.topology import Topology, make_topology
 from weaver.vector import Vec2f, Vec3f
 
@@ -119,6 +122,7 @@ class Model:
         turned: (type, type that it becomes of) as far as known; what a link leads to depends on it.
         topologies: links -> who is tied.
         statics: name in the generated text -> array that never changes, for whoever needs it.
+        laid: the lattices as they lie in the box, once the box is on the position lattice.
         observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
     """
 
@@ -135,13 +139,14 @@ class Model:
     observed: dict[str, tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
     becomes: list[Become] = field(default_factory=list)
     statics: dict[str, NDArray[Any]] = field(default_factory=dict)
+    laid: list[Lattice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         discover(self.sim)
         self.kinds = self.sim.kinds
         self.messages = [m for m in self.sim.messages if not issubclass(m, Event)]
         self.events = [m for m in self.sim.messages if issubclass(m, Event)]
-        self.fields = [fields_of(k, self.dim) for k in self.kinds]
+        self.fields = [stored_fields(k, self.dim) for k in self.kinds]
         parameters = list(self.sim.parameters.values())
         self.reals = [p for p in parameters if not p.integer]
         self.integers = [p for p in parameters if p.integer]
@@ -159,6 +164,20 @@ class Model:
     def name(self, type: int) -> str:
         """A type's name, as it stands in generated names."""
         return self.kinds[type].__name__
+
+    @property
+    def lattices(self) -> list[Sites]:
+        """The lattices of sites, in the order of the types that stand on them."""
+        return list(dict.fromkeys(s for s in map(sites_of, self.kinds) if s is not None))
+
+    def lattice(self, type: int) -> int:
+        """Number of the lattice on which a type stands, or -1."""
+        sites = sites_of(self.kinds[type]) if type >= 0 else None
+        return -1 if sites is None else self.lattices.index(sites)
+
+    def group(self, lattice: int) -> list[int]:
+        """The types that stand on a lattice."""
+        return [t for t in range(len(self.kinds)) if self.lattice(t) == lattice]
 
     def single(self, type: int) -> bool:
         """Whether the type's positions are float32."""
@@ -242,6 +261,19 @@ class Model:
     def size(self, type: int, name: str) -> int:
         """Components of a field."""
         return len(self.fields[type][name].columns)
+
+
+def sites_of(kind: type[Any]) -> Sites | None:
+    """The lattice on which a type stands."""
+    return getattr(kind, "__sites__", None)
+
+
+def stored_fields(kind: type[Any], dim: int) -> dict[str, Field]:
+    """What is stored of a type: its fields, and of one that stands on sites whether its last claim was won."""
+    fields = fields_of(kind, dim)
+    if sites_of(kind) is not None:
+        fields[MOVED] = Field(MOVED, "bool", "|b1", None, None, False)
+    return fields
 
 
 def column_name(type: str, column: str) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from weaver.compiler import footing
 from weaver.compiler.constants import constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.kernel import INNER, Lowered, turns
@@ -316,6 +317,8 @@ class Pairing:
     def _finish(
         self, low: Lowering, type: int, step: str, key: str, asks: Mapping[str, tuple[int, ...]], notes: tuple[str, ...]
     ) -> Step:
+        if step == "meet":
+            footing.claim(low)
         made = Step(self.meeting, type, low, [], step, key, asks, notes)
         self.model.sources[f"{made.name}_"] = self.source
         parameters = [*low.context, *(f"me_{f}_" for f in low.loaded)]

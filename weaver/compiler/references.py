@@ -26,7 +26,7 @@ def find_references(lowering: Scope) -> dict[str, Ref]:
     around: list[tuple[str, ast.expr]] = []
     for n in ast.walk(node):
         if isinstance(n, (ast.For, ast.comprehension)) and isinstance(n.target, ast.Name):
-            if lowering.world_word(n.iter) == "near":
+            if lowering.world_word(n.iter) in ("near", "neighbors"):
                 loops.setdefault(n.target.id, set()).update(_searched(lowering, n.iter))
             elif lowering.world_word(n.iter) in ("around", "beside"):
                 around.append((n.target.id, n.iter))

@@ -14,15 +14,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from weaver import arithmetic_numba, barrier, cells, pairs, random, settle, vector, vector_numba
+from weaver import (
+    arithmetic_numba, barrier, cells, lattice_numba, pairs, permutation, random, settle, vector, vector_numba,
+)  # fmt: skip
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
 from weaver.compiler.layers import BUILT_IN, read_built_in, read_whole
-from weaver.compiler.model import WHOLE, Model, Own, Ref, column_name
+from weaver.compiler.model import WHOLE, Model, Own, Ref, column_name, stored_fields
 from weaver.compiler.outlet import Outlet
 from weaver.compiler.references import find_references
 from weaver.compiler.source import UNBOUND, FunctionSource
-from weaver.entity import Entity, fields_of
+from weaver.entity import Entity
 from weaver.message import Link
 from weaver.parameter import Parameter
 from weaver.turns import entity_types
@@ -41,7 +43,10 @@ ALONE = (
 RESERVED = frozenset({"np", "math", "njit"}).union(
     *(
         dir(module)
-        for module in (barrier, builtins, arithmetic_numba, cells, pairs, random, settle, vector, vector_numba)
+        for module in (
+            barrier, builtins, arithmetic_numba, cells, lattice_numba, pairs, permutation, random, settle, vector,
+            vector_numba,
+        )  # fmt: skip
     )
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
@@ -72,6 +77,7 @@ class Scope:
         views: loop variables that are neither values nor entities -> how their fields are read.
         own: the entities that may be written, by the author's name.
         narrowed: types that a variable has here, by an `isinstance` that holds.
+        sites: (lattice, what) of all that is asked of sites: "free", "beside", "jump", "seen".
     """
 
     def __init__(
@@ -109,6 +115,7 @@ class Scope:
         self.cells: dict[tuple[int, str], None] = {}
         self.wholes: dict[tuple[int, str], None] = {}
         self.outlets: dict[str, Outlet] = {}
+        self.sites: dict[tuple[int, str], None] = {}
         self.becomes: list[int] = []
         self.removes: set[str] = set()
         self.inboxes: dict[int, str] = {}
@@ -197,7 +204,7 @@ class Scope:
 
     def unknown(self, node: ast.Attribute, type: int) -> NoReturn:
         """The error for a field that does not exist."""
-        known = [*self.model.fields[type], "id"]
+        known = [*(f for f in self.model.fields[type] if not f.startswith("_")), "id"]
         kind = self.model.kinds[type]
         inherited = inspect.getattr_static(kind, node.attr, None)
         if inherited is not None:
@@ -272,6 +279,8 @@ class Scope:
         own.loaded.setdefault(node.attr)
         if write:
             own.written.setdefault(node.attr)
+            if node.attr == "position" and self.model.lattice(own.type) >= 0:
+                self.emit(f"{self.need('status_')}[11] = 0")  # of a jump and a move the later one counts
         return f"{own.prefix}_{node.attr}_"
 
     def captured(self, node: ast.expr, value: Any) -> str:
@@ -360,7 +369,7 @@ class Scope:
             if k not in self.model.kinds:
                 self.model.sim._register(k)
                 self.model.kinds.append(k)
-                self.model.fields.append(fields_of(k, self.model.dim))
+                self.model.fields.append(stored_fields(k, self.model.dim))
         return kinds
 
     def radius(self, node: ast.expr) -> tuple[float, Parameter | None]:

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from weaver.compiler import links, messages
+from weaver.compiler import footing, links, messages
 from weaver.compiler.layers import walk_cells
 from weaver.compiler.search import leaves
 
@@ -23,6 +23,8 @@ WALKS: dict[str, Walk] = {
     "around": walk_cells,
     "beside": walk_cells,
     "links": links.walk,
+    "neighbors": footing.walk_neighbors,
+    "free_sites": footing.walk_free_sites,
 }
 
 

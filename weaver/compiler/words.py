@@ -6,6 +6,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from weaver.compiler import footing
 from weaver.compiler.constants import constant
 from weaver.compiler.layers import gradient
 from weaver.compiler.model import MAYBE
@@ -185,6 +186,8 @@ VALUES: dict[str, Callable[[Expressions, ast.Call], str]] = {
     "wall": _wall,
     "clear": _clear,
     "gradient": gradient,
+    "free": footing.free,
+    "moved": footing.moved,
     "observed": observed,
 }
 """Words that are values: each returns their text."""
