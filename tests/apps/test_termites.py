@@ -11,16 +11,16 @@ from weaver.load import load_app
 
 @pytest.fixture(scope="module")
 def wood() -> list[tuple[int, int, int]]:
-    """Every 2,000 ticks: (piles, chips on the ground, chips carried)."""
+    """Every 1,000 ticks: (piles, chips on the ground, chips carried)."""
     app, sim = load_app("termites")
     found = []
     with sim.start(partitions=2) as run:
-        for _ in range(6):
+        for _ in range(4):
             chips = np.asarray(run.layer(app.Ground))
             tasks = np.asarray(run.entities(app.Termite, fields=["task"])["task"])
             piles = ndimage.label(chips, np.ones((3, 3)))[1]
             found.append((piles, int(chips.sum()), int((tasks != app.Task.SEEK).sum())))
-            run.step(2000)
+            run.step(1000)
     return found
 
 
