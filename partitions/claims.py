@@ -75,7 +75,7 @@ class Claims:
                 self._free[number].append(vacant)
                 counts[blocks] = np.diff(vacant.start)
             everybody = [self._exchange.rank, *self._exchange.peers]
-            told = self._exchange.swap_with_own({w: [counts] for w in everybody})
+            told = self._exchange.swap({w: [counts] for w in everybody})
             total = np.sum([batch[0] for batch in told.values()], axis=0)
             self.vacant[number][0] = total.sum()
             self._begins[number] = np.cumsum(total) - total
@@ -156,13 +156,13 @@ class Claims:
                 f"A phase that moves entities that far must have an infinite reach."
             )
         asked = {w: [sites[parts[w]], ids[parts[w]], types[parts[w]]] for w in [rank, *peers]}
-        came = self._exchange.swap_with_own(asked)
+        came = self._exchange.swap(asked)
         senders = sorted(came)
         sizes = [len(came[w][0]) for w in senders]
         wanted, names, kinds = (_joined([came[w][k] for w in senders]) for k in range(3))
         won = self._contest(index, tick, number, self._owners(number, wanted), wanted, names, kinds)
         verdicts = dict(zip(senders, np.split(won, np.cumsum(sizes)[:-1]), strict=True))
-        answers = self._exchange.swap_with_own({w: [verdict] for w, verdict in verdicts.items()})
+        answers = self._exchange.swap({w: [verdict] for w, verdict in verdicts.items()})
         result = np.full(len(sites), -1, np.int64)
         for w, batch in answers.items():
             result[parts[w]] = batch[0]
@@ -206,7 +206,7 @@ class Claims:
         drawn = np.flatnonzero(sites < 0)
         if len(drawn):
             block[drawn] = self._block_of(number, sites[drawn])
-        return self._layout.owner[block].astype(np.int64)
+        return np.asarray(self._layout.owner[block], np.int64)
 
     def _block_of(self, number: int, sites: Ints) -> Ints:
         """The block of the k-th free site, for each ~k."""
