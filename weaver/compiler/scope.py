@@ -64,7 +64,7 @@ RESERVED = frozenset({"np", "math", "njit"}).union(
             settle,
             vector,
             vector_numba,
-        )  # fmt: skip
+        )
     )
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""
