@@ -19,15 +19,3 @@ def play(request):
     yield run
     for player in players:
         player.close()
-
-
-@pytest.fixture
-def interpret():
-    """The same for words that are interpreted only."""
-
-    def run(sim, ticks=1):
-        player = Interpreted(sim)
-        player.step(ticks)
-        return player
-
-    return run

@@ -142,7 +142,7 @@ def test_commands_act_between_ticks_and_ids_are_never_used_again(play):
 # ---- Tables, links, walls ----
 
 
-def test_tables_are_read_by_index_from_either_end(interpret):
+def test_tables_are_read_by_index_from_either_end(play):
     sim = world_of()
     roads = sim.table("roads", {"speed": [1.5, 2.5, 3.5], "name": np.array([7, 8, 9], np.uint8)})
 
@@ -152,7 +152,7 @@ def test_tables_are_read_by_index_from_either_end(interpret):
         me.seen = len(roads) * 100 + roads.name[-1]
 
     sim.add(Bird, position=[[1, 1], [2, 2]], mark=[1, -3])
-    player = interpret(sim)
+    player = play(sim)
     run = player.run
     assert player.of(Bird)["energy"].tolist() == [2.5, 1.5]
     assert player.of(Bird)["seen"].tolist() == [309, 309]
