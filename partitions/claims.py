@@ -206,7 +206,7 @@ class Claims:
         drawn = np.flatnonzero(sites < 0)
         if len(drawn):
             block[drawn] = self._block_of(number, sites[drawn])
-        return self._layout.owner[block].astype(np.int64)
+        return np.asarray(self._layout.owner[block], np.int64)
 
     def _block_of(self, number: int, sites: Ints) -> Ints:
         """The block of the k-th free site, for each ~k."""
@@ -298,4 +298,3 @@ def _own_cells(g: Array) -> Array:
 
 def _joined(arrays: Sequence[Array]) -> Ints:
     return np.concatenate([*arrays, np.empty(0, np.int64)]).astype(np.int64)
-

@@ -157,9 +157,9 @@ class Commands:
             if not set(one.types) & set(placed):
                 continue
             sites, ids, names = [], [], []
+            lattice = lattice_of(self._program, one.types[0])
+            assert lattice is not None
             for t in one.types:
-                lattice = lattice_of(self._program, t)
-                assert lattice is not None
                 living, columns = self._runtime.rows(t)
                 coming = [rows for rows in changed if rows.type == t and "position.x" in rows.columns]
                 stay = ~np.isin(living, np.concatenate([np.empty(0, np.int64), *(rows.ids for rows in coming)]))

@@ -18,8 +18,8 @@ from weaver.field import Field
 from weaver.played_rows import Rows, held, split, vector
 from weaver.played_sites import Occupancy
 from weaver.sources import Added, Scatter
-from weaver.standing import refuse_more
 from weaver.stage import Stage
+from weaver.standing import refuse_more
 from weaver.translation import Translator
 
 _NOT_RUN_YET = -1

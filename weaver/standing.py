@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
 from typing import Any
 
 import numpy as np
@@ -87,8 +86,8 @@ def refuse_more(name: str, count: int, lattice: Lattice) -> None:
     """
     if count > lattice.n:
         raise ModelError(
-            f"{count} entities were asked for on a lattice of {' x '.join(map(str, lattice.shape))} sites ({name}); on a "
-            f"site stands one entity, so {lattice.n} are allowed.\n"
+            f"{count} entities were asked for on a lattice of {' x '.join(map(str, lattice.shape))} sites ({name}); on "
+            f"a site stands one entity, so {lattice.n} are allowed.\n"
             f"The others would have no place.\n"
             f"Ask for fewer, make the Box larger, or choose a smaller spacing."
         )

@@ -1,7 +1,6 @@
 """Meetings, choice by choice: who meets whom."""
 
 import numpy as np
-import pytest
 
 import weaver as wv
 from tests.weaver.players import world_of

@@ -16,7 +16,17 @@ import numpy as np
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
 from partitions.program import (
-    Act, Column, Drawn, Given, Inbox, MessageSpec, Observed, Phase, Program, SiteLattice, TypeSpec,
+    Act,
+    Column,
+    Drawn,
+    Given,
+    Inbox,
+    MessageSpec,
+    Observed,
+    Phase,
+    Program,
+    SiteLattice,
+    TypeSpec,
 )  # fmt: skip
 from weaver import cells as layer_cells
 from weaver import settle
@@ -25,7 +35,7 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import (
     Lowered,
     Made,
-    element_type,
+    array_type,
     known_arrays,
     lower_behavior,
     write_kernel,
@@ -293,6 +303,7 @@ def write(sim: Simulation) -> Written:
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
     used.update({name: None for s in sources if isinstance(s, Drawn) for name in s.statics})
     names += ["ranks_"] if model.laid else []
+    used.update({a.name: None for one, _ in watched for a in one.arguments if a.kind == "static"})
     used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
@@ -324,7 +335,7 @@ def write(sim: Simulation) -> Written:
 def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
     known, shared = known_arrays(model), shared_names(model)
     return [
-        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        write_observation(model, one, one.name in shared, known, partial(array_type, model))
         for one in model.sim.observations
     ]
 
@@ -369,9 +380,16 @@ def _phase(
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
         done.append(
             Act(
-                act.type, act.name, kernel.arguments, tuple(columns), buffered, act.moves or claims, kills, outlets,
+                act.type,
+                act.name,
+                kernel.arguments,
+                tuple(columns),
+                buffered,
+                act.moves or claims,
+                kills,
+                outlets,
                 inboxes,
-            )  # fmt: skip
+            )
         )
         written.append(kernel)
     others = {t: tuple(c for c in columns if not c.startswith("position.")) for t, columns in reads.items()}

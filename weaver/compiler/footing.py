@@ -506,4 +506,3 @@ def check_lattices(model: Model, behaviors: Sequence[tuple[str, Scope]]) -> None
                         f"Write another boundary for {a}, for example "
                         f"boundary=({', '.join(repr('clamp' if b == a else 'periodic') for b in model.axes)})."
                     )
-

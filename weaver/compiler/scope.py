@@ -15,7 +15,16 @@ from dataclasses import replace
 from typing import Any, NoReturn
 
 from weaver import (
-    arithmetic_numba, barrier, cells, lattice_numba, pairs, permutation, random, settle, vector, vector_numba,
+    arithmetic_numba,
+    barrier,
+    cells,
+    lattice_numba,
+    pairs,
+    permutation,
+    random,
+    settle,
+    vector,
+    vector_numba,
 )  # fmt: skip
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import Flow
@@ -44,9 +53,18 @@ RESERVED = frozenset({"np", "math", "njit"}).union(
     *(
         dir(module)
         for module in (
-            barrier, builtins, arithmetic_numba, cells, lattice_numba, pairs, permutation, random, settle, vector,
+            barrier,
+            builtins,
+            arithmetic_numba,
+            cells,
+            lattice_numba,
+            pairs,
+            permutation,
+            random,
+            settle,
+            vector,
             vector_numba,
-        )  # fmt: skip
+        )
     )
 )
 """Names that generated text uses; an author's variable of such a name gets another there."""

@@ -15,6 +15,7 @@ from weaver.standing import centres_of, refuse_crowd, refuse_more, sites_at
 if TYPE_CHECKING:
     from weaver.compiler.model import Model
 
+
 def lay(model: Model) -> None:
     """Put the edges and centres of the lattices where kernels find them; `model.laid` is there already."""
     for number, lattice in enumerate(model.laid):
