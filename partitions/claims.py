@@ -155,7 +155,7 @@ class Claims:
                 f"A phase that moves entities that far must have an infinite reach."
             )
         asked = {w: [sites[parts[w]], ids[parts[w]], types[parts[w]]] for w in [rank, *peers]}
-        came = {rank: asked.pop(rank), **self._exchange.swap(asked)}
+        came = {rank: asked.pop(rank), **self._exchange.trade(asked)}
         senders = sorted(came)
         sizes = [len(came[w][0]) for w in senders]
         wanted, names, kinds = (_joined([came[w][k] for w in senders]) for k in range(3))
@@ -163,7 +163,7 @@ class Claims:
         verdicts = dict(zip(senders, np.split(won, np.cumsum(sizes)[:-1]), strict=True))
         result = np.full(len(sites), -1, np.int64)
         result[parts[rank]] = verdicts.pop(rank)
-        for w, batch in self._exchange.swap({w: [verdict] for w, verdict in verdicts.items()}).items():
+        for w, batch in self._exchange.trade({w: [verdict] for w, verdict in verdicts.items()}).items():
             result[parts[w]] = batch[0]
         return result
 
