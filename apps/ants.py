@@ -66,14 +66,14 @@ def lift(ant: Ant, ground: Ground, world: wv.World):
     ground.food -= 1
 
 
-def heaped(cell):
+def pieces(cell):
     """One or two pieces on each square of a heap."""
-    near = min((heap - cell.position).length() for heap in HEAPS)
-    return cell.integer(1, 3) if near < HEAP_RADIUS else 0
+    heaped = any((heap - cell.position).length() < HEAP_RADIUS for heap in HEAPS)
+    return cell.integer(1, 3) if heaped else 0
 
 
 sim.diffuse(Ground, "scent", 0.1, decay=0.1)
-sim.layer(Ground, food=heaped)
+sim.layer(Ground, food=pieces)
 sim.scatter(Ant, int(ants), position=NEST, velocity=lambda rng: rng.unit2())
 sim.observe("food", Ground, "food", "sum")
 sim.observe("carried", Ant, "carries", "sum")

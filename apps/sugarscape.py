@@ -3,7 +3,7 @@
 Source: Epstein and Axtell, Growing Artificial Societies, MIT Press 1996, ch. II, rules G1 and M: 400 foragers on a
 torus of 50 x 50 sites see 1 to 6 sites far in four directions, go to the free site with the most sugar, the nearest of
 equals, eat all of it, and burn 1 to 4 a tick. The book finds that about 224 survive. Here all look at once: of those
-who go for one site one gets it, and the others stay. The hills are cones in five steps, close to the book's map.
+who go for one site one gets it, and the others choose once more. The hills are round terraces, close to the book's map.
 
 What one sees: foragers who climb the hills and sit on their terraces.
 """
@@ -14,7 +14,7 @@ import weaver as wv
 
 SITES = wv.Sites(1.0)
 SIDE, SIGHT = 50, 6
-HILLS = (wv.Vec2(15.5, 15.5), wv.Vec2(35.5, 35.5))
+HILLS = (wv.Vec2(15, 35), wv.Vec2(39, 11))
 
 
 class Forager(wv.Entity, sites=SITES):
@@ -43,9 +43,8 @@ def grow(land: Land, world: wv.World):
     land.sugar = min(land.sugar + growth, land.most)
 
 
-@sim.behavior(reach=SIGHT)
-def move(me: Forager, world: wv.World):
-    """Go to the best free site in sight (rule M)."""
+def seek(me: Forager, world: wv.World):
+    """Go for the best free site in sight (rule M)."""
     best, goal = world.at(Land, me.position).sugar, me.position
     first = world.integer(0, 4)
     for step in range(me.sight):
@@ -55,6 +54,19 @@ def move(me: Forager, world: wv.World):
             if sugar > best and world.free(place):
                 best, goal = sugar, place
     me.position = goal
+
+
+@sim.behavior(reach=SIGHT)
+def move(me: Forager, world: wv.World):
+    """All go at once."""
+    seek(me, world)
+
+
+@sim.behavior(reach=SIGHT)
+def move_again(me: Forager, world: wv.World):
+    """Those whose site another one got choose again."""
+    if not world.moved(me):
+        seek(me, world)
 
 
 @sim.meeting
@@ -68,7 +80,7 @@ def eat(me: Forager, land: Land, world: wv.World):
 
 def hill(cell):
     """The height of the land: four terraces."""
-    return max(max(0.0, 4.0 - (hill - cell.position).length() // 5) for hill in HILLS)
+    return max(0.0, max((4.0 - (top - cell.position).length() // 6 for top in HILLS), default=0.0))
 
 
 sim.layer(Land, most=hill, sugar=hill)

@@ -74,8 +74,9 @@ class Claims:
                 vacant = self._vacant(number, part)
                 self._free[number].append(vacant)
                 counts[blocks] = np.diff(vacant.start)
-            told = self._exchange.tell([counts])
-            total = np.sum([counts, *(batch[0] for batch in told.values())], axis=0)
+            everybody = [self._exchange.rank, *self._exchange.peers]
+            told = self._exchange.swap({w: [counts] for w in everybody})
+            total = np.sum([batch[0] for batch in told.values()], axis=0)
             self.vacant[number][0] = total.sum()
             self._begins[number] = np.cumsum(total) - total
 
@@ -155,15 +156,15 @@ class Claims:
                 f"A phase that moves entities that far must have an infinite reach."
             )
         asked = {w: [sites[parts[w]], ids[parts[w]], types[parts[w]]] for w in [rank, *peers]}
-        came = {rank: asked.pop(rank), **self._exchange.swap(asked)}
+        came = self._exchange.swap(asked)
         senders = sorted(came)
         sizes = [len(came[w][0]) for w in senders]
         wanted, names, kinds = (_joined([came[w][k] for w in senders]) for k in range(3))
         won = self._contest(index, tick, number, self._owners(number, wanted), wanted, names, kinds)
         verdicts = dict(zip(senders, np.split(won, np.cumsum(sizes)[:-1]), strict=True))
+        answers = self._exchange.swap({w: [verdict] for w, verdict in verdicts.items()})
         result = np.full(len(sites), -1, np.int64)
-        result[parts[rank]] = verdicts.pop(rank)
-        for w, batch in self._exchange.swap({w: [verdict] for w, verdict in verdicts.items()}).items():
+        for w, batch in answers.items():
             result[parts[w]] = batch[0]
         return result
 
@@ -205,13 +206,11 @@ class Claims:
         drawn = np.flatnonzero(sites < 0)
         if len(drawn):
             block[drawn] = self._block_of(number, sites[drawn])
-        owner: Ints = self._layout.owner[block].astype(np.int64)
-        return owner
+        return np.asarray(self._layout.owner[block], np.int64)
 
     def _block_of(self, number: int, sites: Ints) -> Ints:
         """The block of the k-th free site, for each ~k."""
-        block: Ints = np.searchsorted(self._begins[number], ~sites, "right") - 1
-        return block
+        return np.searchsorted(self._begins[number], ~sites, "right") - 1
 
     def _sites_of(self, number: int, owner: Ints, sites: Ints) -> Ints:
         """The numbers of the sites, in place of those of free ones; -1 for free ones that there are not."""

@@ -113,9 +113,8 @@ class Exchange:
             Routes(spec, program.grid, layout, t, worker_of, self.workers) for t, spec in enumerate(program.types)
         ]
         self.worker_of = np.asarray(worker_of, np.int64)
-        self._program, self._layout, self._worker_of = program, layout, worker_of
-        self.rank = rank
-        self._parts, self._rank, self._crew, self._transport = parts, rank, crew, transport
+        self._program, self._layout = program, layout
+        self._parts, self.rank, self._crew, self._transport = parts, rank, crew, transport
         self._epoch = self._number = 0
         self._stopped: set[int] = set()
         self._inner = [[routes.inner(part.number) for part in parts] for routes in self.routes]
@@ -130,13 +129,13 @@ class Exchange:
         if any(one.shared for one in self._program.observations):
             return  # samples are swapped between all
         if all(np.isfinite(phase.reach) and not phase.far for phase in self._program.phases):
-            self.peers = neighbours(self._program.grid, self._layout, self._worker_of, self.workers)[self._rank]
+            self.peers = neighbours(self._program.grid, self._layout, self.worker_of.tolist(), self.workers)[self.rank]
 
     @contextmanager
     def everybody(self) -> Iterator[None]:
         """Inside the block talk to all workers; all of them must be in it for the same exchanges."""
         nearby = self.peers
-        self.peers = [w for w in range(self.workers) if w != self._rank]
+        self.peers = [w for w in range(self.workers) if w != self.rank]
         try:
             yield
         finally:
@@ -152,13 +151,13 @@ class Exchange:
             types: the same on every worker.
             born: new rows of some of the types.
         """
-        outgoing: dict[int, Batch] = {w: [] for w in [self._rank, *self.peers]}
+        outgoing: dict[int, Batch] = {w: [] for w in [self.rank, *self.peers]}
         for t in types:
             new = [self._unheld(t, *rows) for rows in (born or {}).get(t, ())]
             batches = self._batches(t, [*self._leaving(t), *new], self.routes[t].ghosts)
             for w, batch in batches.items():
                 outgoing[w] += batch
-        self._settle(types, self._swap(outgoing), lambda t: self.routes[t].ghosts)
+        self._settle(types, self.swap(outgoing), lambda t: self.routes[t].ghosts)
         rebuild_all([part.tables[t] for t in types for part in self._parts], self._crew)
         for t in types:
             self.stale[t].clear()
@@ -173,7 +172,7 @@ class Exchange:
             columns: name -> (n,), all columns of the type.
         """
         source = self._unheld(type, ids, columns)
-        self._settle([type], self._swap(self._batches(type, [source], False)), lambda _: False)
+        self._settle([type], self.swap(self._batches(type, [source], False)), lambda _: False)
 
     def _unheld(self, type: int, ids: NDArray[np.int64], columns: Mapping[str, Array]) -> Source:
         """Rows that nobody holds yet, with the cells that they belong in."""
@@ -197,7 +196,7 @@ class Exchange:
         Args:
             wanted: type -> columns; the same on every worker.
         """
-        outgoing: dict[int, Batch] = {w: [] for w in [self._rank, *self.peers]}
+        outgoing: dict[int, Batch] = {w: [] for w in [self.rank, *self.peers]}
         mine = [(part.number, part) for part in self._parts]
         for t, names in wanted.items():
             rows, members = self._seen_rows(t), self.routes[t].members
@@ -206,7 +205,7 @@ class Exchange:
                 for name in names:
                     values = [table.columns[name][which] for table, which in pairs]
                     batch.append(np.concatenate(values) if values else np.empty(0, self._dtype(t, name)))
-        incoming = self._swap(outgoing)
+        incoming = self.swap(outgoing)
         for w in sorted(incoming):
             arrays = iter(incoming[w])
             for t, names in wanted.items():
@@ -222,21 +221,16 @@ class Exchange:
         for t, names in wanted.items():
             self.stale[t].difference_update(names)
 
-    def swap(self, outgoing: Mapping[int, Batch]) -> dict[int, Batch]:
+    def trade(self, outgoing: Mapping[int, Batch]) -> dict[int, Batch]:
         """Give every peer a batch, and return what each gave; those are valid until the next exchange."""
-        received = self._swap({self._rank: [], **outgoing})
-        del received[self._rank]
+        received = self.swap({self.rank: [], **outgoing})
+        del received[self.rank]
         return received
 
     def tell(self, batch: Batch) -> dict[int, Batch]:
         """Send one batch to every peer; return copies of what each of them told."""
-        received = self._swap({self._rank: [], **dict.fromkeys(self.peers, batch)})
-        return {w: [array.copy() for array in arrays] for w, arrays in received.items() if w != self._rank}
-
-    def swap_all(self, arrays: Sequence[Array]) -> list[Batch]:
-        """Give every worker some arrays and get those of all, our own among them; all workers must be peers."""
-        batches = self._swap({w: [array.copy() for array in arrays] for w in [self._rank, *self.peers]})
-        return [batches[w] for w in sorted(batches)]
+        told = self.trade(dict.fromkeys(self.peers, batch))
+        return {w: [array.copy() for array in arrays] for w, arrays in told.items()}
 
     def bring(self, streams: Sequence[tuple[NDArray[np.int32], Batch]]) -> list[tuple[NDArray[np.int32], Batch]]:
         """Bring records to the workers of the partitions that they are for, which are this one or peers.
@@ -247,13 +241,13 @@ class Exchange:
         Returns:
             The same of all records that are for partitions here.
         """
-        outgoing: dict[int, Batch] = {w: [] for w in [self._rank, *self.peers]}
+        outgoing: dict[int, Batch] = {w: [] for w in [self.rank, *self.peers]}
         for part, columns in streams:
-            worker = np.asarray(self._worker_of)[part] if self.peers else part
+            worker = self.worker_of[part] if self.peers else part
             for w, batch in outgoing.items():
                 which = np.flatnonzero(worker == w) if self.peers else slice(None)
                 batch += [np.ascontiguousarray(values[which]) for values in (part, *columns)]
-        incoming = self._swap(outgoing)
+        incoming = self.swap(outgoing)
         batches = [iter(incoming[w]) for w in sorted(incoming)]
         brought = []
         for _, columns in streams:
@@ -309,7 +303,7 @@ class Exchange:
         block[1:] = np.cumsum([len(parts) for parts in routes.members for _ in (0, 1)])
         result: dict[int, Batch] = {}
         for w in range(self.workers):
-            if w == self._rank or w in self.peers:
+            if w == self.rank or w in self.peers:
                 batch = [totals[block[2 * w] : block[2 * w + 2]].copy()]
                 for kind in (0, 1) if ghosts else (0,):
                     a, b = block[2 * w + kind : 2 * w + kind + 2]
@@ -317,7 +311,7 @@ class Exchange:
                 result[w] = batch
             elif totals[block[2 * w] : block[2 * w + 2]].any():
                 raise RuntimeFault(
-                    f"an entity of {self._program.types[type].name} was to go from worker {self._rank} to worker {w}, "
+                    f"an entity of {self._program.types[type].name} was to go from worker {self.rank} to worker {w}, "
                     f"which is further away than one block.\n"
                     f"No exchange is planned between the two, and it would be lost.\n"
                     f"A phase that moves entities that far must have an infinite reach."
@@ -373,9 +367,12 @@ class Exchange:
                     names = _names(spec.columns, spec.ghost_columns, dim, kind)
                     _hand_out(arrays, names, counts[kind], [part.tables[t] for part in self._parts])
 
-    def _swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
-        """Our own batch as it is, and what the peers sent."""
-        received = {self._rank: outgoing.pop(self._rank)}
+    def swap(self, outgoing: dict[int, Batch]) -> dict[int, Batch]:
+        """Send a batch to each peer; return what each sent, and our own as it is. All workers make the same calls.
+
+        What is returned is valid only until the next exchange.
+        """
+        received = {self.rank: outgoing.pop(self.rank)}
         if outgoing:
             messages = {w: [np.zeros(1, np.int64), *batch] for w, batch in outgoing.items()}
             answers = self._transport.exchange(self._epoch, self._number, messages)

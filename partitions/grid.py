@@ -119,7 +119,7 @@ def scan_width(edges: NDArray[np.float64], radius: float, periodic: bool) -> int
     if radius <= 0:
         return 0
     n, length = len(edges) - 1, edges[-1] - edges[0]
-    k = max(1, math.floor(radius / (length / n)))
+    k = int(max(1, math.floor(radius / (length / n))))
     while True:
         if not periodic and k >= n:
             return n - 1 if n > 1 else 0
@@ -169,7 +169,7 @@ class Grid:
 
 def _edges(axis: Axis, n: int) -> NDArray[np.float64]:
     inner = axis.low + np.arange(n + 1) * (axis.length / n)
-    edges = np.rint(inner / axis.quantum) * axis.quantum
+    edges: NDArray[np.float64] = np.rint(inner / axis.quantum) * axis.quantum
     edges[0], edges[-1] = axis.low, axis.high
     return edges
 

@@ -72,9 +72,10 @@ class Observer:
         alone = self._exchange.workers == 1
         shared = [k for k, (_, one) in enumerate(due) if one.shared]
         if shared and not alone:
-            batches = self._exchange.swap_all([parts[k] for k in shared])
+            own = [parts[k] for k in shared]
+            batches = {self._exchange.rank: own, **self._exchange.tell(own)}
             for place, k in enumerate(shared):
-                parts[k] = due[k][1].statistic.merge([batch[place] for batch in batches])
+                parts[k] = due[k][1].statistic.merge([batches[w][place] for w in sorted(batches)])
         for (number, one), part in zip(due, parts, strict=True):
             if not (one.shared or alone):
                 places = np.flatnonzero(part).astype(np.uint32)
@@ -137,6 +138,8 @@ class Observer:
         array: Array
         if argument.kind == "ids":
             array = table.ids
+        elif argument.kind == "static":
+            array = self._program.statics[argument.name]
         elif argument.kind == "geometry":
             array = table.geometry
         elif argument.kind == "edges":

@@ -87,14 +87,14 @@ class Argument(NamedTuple):
     kind: "column" (current values), "out" (where new values go: the second buffer if the act lists the column in
     `buffered`, else the current one), "ids", "start" (uint64, first row of each local cell, one more at the end),
     "geometry" (int64[16], see `partitions.store`), "dead" (uint8), "edges" (float64; name is the axis number),
-    "whole" (column of this worker's whole copy of a layer, in the order of the ids), "whole_geometry" (int64[16]: of
-    such a copy, three worlds wide along a periodic axis, so that places beyond a seam have rows of their own),
+    "whole" (column of this worker's whole copy of a layer, in the order of the ids), "whole_geometry" (int64[16]:
+    of such a copy, three worlds wide along a periodic axis, so that places beyond a seam have rows of their own),
     "record" (column `name` of outlet number `type` of the act; "@count": int64[1], how many records are there),
-    "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows),
-    "static" (one of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`),
-    "tie" (int64; "NAME@first": where each row's entries begin;
-    "NAME@slot", "NAME@kind", "NAME@link": of each entry the other end's number among the tied of its type, -1 if it is
-    gone, its type, and the tie's number), "tied" (a column, or "@id", of all of a type that are at the other ends).
+    "inbox" (of message number `type`: a column, "@sender", or "@start", uint64, one more than rows), "static" (one
+    of `Program.statics`, by name), "vacant" (int64[1], free sites of lattice number `type`), "tie" (int64;
+    "NAME@first": where each row's entries begin; "NAME@slot", "NAME@kind", "NAME@link": of each entry the other
+    end's number among the tied of its type, -1 if it is gone, its type, and the tie's number), "tied" (a column, or
+    "@id", of all of a type that are at the other ends).
     """
 
     kind: str
@@ -139,7 +139,8 @@ class Outlet:
             that it wants to stand on, or ~k for the k-th free one).
         target: index of the type, message or event that comes of it.
         columns: `@id`, `@seq`, and what else there is.
-        key: of claims: what ranks are drawn with. A birth onto a site is a claim: it has `@site` and no position.
+        key: of claims: what ranks are drawn with. A birth onto a site is a claim as well: it has `@site` and no
+            position.
     """
 
     kind: str

@@ -155,7 +155,7 @@ class Ties:
         plan.missing = np.flatnonzero(plan.here.type < 0)
         requests = {w: [plan.wanted[plan.missing]] for w in self._exchange.peers}
         plan.asked = {}
-        for w, (ids,) in self._exchange.swap(requests).items():
+        for w, (ids,) in self._exchange.trade(requests).items():
             places = self._places(phase, np.array(ids))
             here = np.flatnonzero(places.type >= 0)
             plan.asked[w] = here, Places(*(part[here] for part in places))
@@ -175,7 +175,7 @@ class Ties:
         answers: dict[int, Batch] = {}
         for w, (here, places) in plan.asked.items():
             answers[w] = [*([here, places.type] if fresh else []), *self._values(phase, places)]
-        received = self._exchange.swap(answers)
+        received = self._exchange.trade(answers)
         if fresh:
             held = {w: (plan.missing[batch[0]], np.array(batch[1])) for w, batch in received.items()}
             received = {w: batch[2:] for w, batch in received.items()}

@@ -156,9 +156,9 @@ class Commands:
         for one in self._program.lattices:
             if not set(one.types) & set(placed):
                 continue
+            sites, ids, names = [], [], []
             lattice = lattice_of(self._program, one.types[0])
             assert lattice is not None
-            sites, ids, names = [], [], []
             for t in one.types:
                 living, columns = self._runtime.rows(t)
                 coming = [rows for rows in changed if rows.type == t and "position.x" in rows.columns]

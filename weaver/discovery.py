@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import types
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 from weaver.entity import Entity, Layer
 from weaver.field import Declared
@@ -43,15 +43,16 @@ def _named(function: Any, seen: set[Callable[..., Any]]) -> Iterator[type[Declar
         for name in [*code.co_names, *code.co_freevars]:
             value = cells.get(name, function.__globals__.get(name))
             if isinstance(value, types.ModuleType):
-                members = [getattr(value, n, None) for n in code.co_names]
-                yield from (m for m in members if _is_kind(m))
+                for member in (getattr(value, n, None) for n in code.co_names):
+                    if _is_kind(member):
+                        yield member
             elif _is_kind(value):
                 yield value
             else:
                 yield from _named(value, seen)
 
 
-def _is_kind(value: Any) -> bool:
+def _is_kind(value: Any) -> TypeGuard[type[Declared]]:
     return isinstance(value, type) and issubclass(value, (Entity, Layer, Message, Link)) and value not in _BASES
 
 

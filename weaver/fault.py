@@ -18,8 +18,8 @@ def describe_fault(program: Program, fault: TickFault) -> RunError:
     phases = program.phases
     if fault.code == CROWDED:
         other, type, *place = fault.values
-        one, another = f"{program.types[fault.type].name} {fault.id}", f"{program.types[int(type)].name} {int(other)}"
-        return RunError(crowd(one, another, place))
+        one, two = f"{program.types[fault.type].name} {fault.id}", f"{program.types[int(type)].name} {int(other)}"
+        return RunError(crowd(one, two, place))
     names = ["scatter", *(phase.name for phase in phases), *(one.name for one in program.observations)]
     behavior = names[fault.phase + 1]
     return fault_error(behavior, program.types[fault.type].name, fault)

@@ -17,7 +17,7 @@ class Message(Declared):
     """
 
     sender: int
-    _built_in = ("sender",)
+    _built_in: typing.ClassVar[tuple[str, ...]] = ("sender",)
 
     def __init__(self, *values: Any, **fields: Any) -> None:
         """The fields in order or by name; the others get their defaults.

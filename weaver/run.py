@@ -378,7 +378,7 @@ class Run(Commanded):
             "updates_per_second": self._updates / seconds if seconds else 0.0,
             "entities": self.counts(),
             **{
-                name: {spec.name: n for spec, n in zip(self._program.types, tallies[name], strict=True)}
+                name: {s.name: n for s, n in zip(self._program.types, tallies[name], strict=True) if not s.raster}
                 for name in ("births", "deaths", "lost")
             },
             **{

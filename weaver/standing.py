@@ -86,7 +86,7 @@ def refuse_more(name: str, count: int, lattice: Lattice) -> None:
     """
     if count > lattice.n:
         raise ModelError(
-            f"{count} entities ({name}) were asked for on a lattice of {' x '.join(map(str, lattice.shape))} sites; on "
+            f"{count} entities were asked for on a lattice of {' x '.join(map(str, lattice.shape))} sites ({name}); on "
             f"a site stands one entity, so {lattice.n} are allowed.\n"
             f"The others would have no place.\n"
             f"Ask for fewer, make the Box larger, or choose a smaller spacing."

@@ -49,6 +49,33 @@ def test_diffusion_of_a_gaussian_converges_with_order_two_and_keeps_the_sum():
     assert 1.8 < math.log2(errors[0] / errors[1]) < 2.4
 
 
+class Cell(wv.Layer, resolution=1.0):
+    alive: bool
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "clamp"])
+def test_the_game_of_life_is_that_of_numpy_on_threads_and_partitions(boundary):
+    sim = wv.Simulation(wv.Box(160, 120, boundary=boundary), seed=1)
+    start = np.random.default_rng(1).random((120, 160)) < 0.35
+    sim.layer(Cell, alive=start)
+
+    @sim.behavior
+    def live(cell: Cell, world: wv.World):
+        n = sum(other.alive for other in world.around(cell))
+        cell.alive = n == 3 or (cell.alive and n == 2)
+
+    wanted = start
+    for _ in range(5):
+        wide = np.pad(wanted.astype(int), 1, mode="wrap" if boundary == "periodic" else "constant")
+        shifts = [(j, i) for j in range(3) for i in range(3) if (j, i) != (1, 1)]
+        n = sum(wide[j : j + 120, i : i + 160] for j, i in shifts)
+        wanted = (n == 3) | (wanted & (n == 2))
+    for partitions, threads in ((1, 1), (1, 3), (7, 2)):
+        with sim.start(partitions=partitions, threads=threads) as run:
+            run.step(5)
+            assert (run.layer(Cell) == wanted).all()
+
+
 def test_a_run_answers_about_its_layers_and_after_its_end():
     sim = wv.Simulation(wv.Box(8, 6, boundary="clamp"), seed=1)
     sim.layer(Both, level=np.arange(12.0).reshape(3, 4), flow=wv.Vec2f(1, 2))

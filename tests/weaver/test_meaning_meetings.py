@@ -11,24 +11,10 @@ from hypothesis import strategies as st
 import weaver as wv
 from partitions.cluster import Cluster
 from partitions.local import Local
-from tests.weaver.players import Compiled, world_of
+from tests.weaver.players import world_of
 from weaver.compiler import compile
+from weaver.interpreter import Interpreter
 from weaver.random import key, rank, uniform
-
-
-@pytest.fixture
-def play():
-    players = []
-
-    def run(sim, ticks=1):
-        player = Compiled(sim)
-        players.append(player)
-        player.step(ticks)
-        return player
-
-    yield run
-    for player in players:
-        player.close()
 
 
 class Wolf(wv.Entity):
@@ -335,7 +321,7 @@ def test_each_of_equal_candidates_is_chosen_equally_often():
 
 def hunt():
     """All at once: moves, draws, births, deaths, several rounds, meetings of all kinds."""
-    sim = wv.Simulation(wv.Box(24, 24, boundary=("periodic", "absorb")), seed=5)
+    sim = wv.Simulation(wv.Box(24, 24, boundary=("periodic", "absorb")), seed=5, strict=True)
 
     @sim.behavior
     def walk(me: Wolf | Sheep | Trader, world: wv.World):
@@ -381,13 +367,15 @@ def hunt():
     return sim
 
 
-def test_partitions_and_threads_do_not_show():
+def test_partitions_and_threads_do_not_show_and_the_interpreter_agrees():
     digests = set()
     for partitions, threads in ((1, 1), (2, 2), (3, 1), (4, 1), (6, 1), (9, 2)):
         with hunt().start(partitions=partitions, threads=threads) as run:
             run.step(8)
             digests.add(run.digest())
-    assert len(digests) == 1
+    reference = Interpreter(hunt())
+    reference.step(8)
+    assert digests == {reference.digest()}
 
 
 def test_workers_do_not_show(ray_cluster):

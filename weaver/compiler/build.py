@@ -35,7 +35,7 @@ from weaver.compiler.constants import constant
 from weaver.compiler.kernel import (
     Lowered,
     Made,
-    element_type,
+    array_type,
     known_arrays,
     lower_behavior,
     write_kernel,
@@ -303,6 +303,7 @@ def write(sim: Simulation) -> Written:
     used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
     used.update({name: None for s in sources if isinstance(s, Drawn) for name in s.statics})
     names += ["ranks_"] if model.laid else []
+    used.update({a.name: None for one, _ in watched for a in one.arguments if a.kind == "static"})
     used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
     statics = {name: model.statics[name] for name in used}
     identity = _identity(sim, text, types, made.grid, cpu, statics)
@@ -334,7 +335,7 @@ def write(sim: Simulation) -> Written:
 def _observations(model: Model) -> list[tuple[Observed, list[str]]]:
     known, shared = known_arrays(model), shared_names(model)
     return [
-        write_observation(model, one, one.name in shared, known, partial(element_type, model))
+        write_observation(model, one, one.name in shared, known, partial(array_type, model))
         for one in model.sim.observations
     ]
 
@@ -379,15 +380,15 @@ def _phase(
         inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
         done.append(
             Act(
-                type=act.type,
-                kernel=act.name,
-                arguments=kernel.arguments,
-                writes=tuple(columns),
-                buffered=buffered,
-                moves=act.moves or claims,
-                kills=kills,
-                outlets=outlets,
-                inboxes=inboxes,
+                act.type,
+                act.name,
+                kernel.arguments,
+                tuple(columns),
+                buffered,
+                act.moves or claims,
+                kills,
+                outlets,
+                inboxes,
             )
         )
         written.append(kernel)

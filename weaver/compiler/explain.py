@@ -69,16 +69,14 @@ def _phase(written: Written, phase: Phase) -> list[str]:
         places = [] if all(model.is_layer(t) for t in phase.looks) else ["position"]
         lines.append(f"  looks for {names}; reads of others: {', '.join([*places, *before])}")
         lines.append("  before it: ghosts of these are refreshed, those columns that are stale")
+    if phase.before:
+        again = (len(phase.before) - 1) // 2
+        rounds = f", and {again} times more those who did not choose each other" if again else ""
+        lines.append(f"  first all choose{rounds}; in between, ghosts get their owners' choices")
     for t, columns in phase.wholes.items():
         lines.append(
             f"  reads {', '.join(columns) or 'places'} of its whole copy of {model.name(t)}, told by all to all"
         )
-    if phase.before:
-        again = (len(phase.before) - 1) // 2
-        rounds = (
-            f", and {again} times more: those that chose each other are out, the others choose again" if again else ""
-        )
-        lines.append(f"  first all choose{rounds}; in between, ghosts get their owners' choices")
     for act in phase.acts:
         name = model.name(act.type)
         lines.append(f"  {name} writes {', '.join(act.writes) or 'nothing'}")

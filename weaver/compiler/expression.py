@@ -13,6 +13,7 @@ import numpy as np
 
 from weaver.barrier import Wall
 from weaver.compiler.advice import INSTEAD, without_in
+from weaver.compiler.columns import column_of, length, read_cell, refuse_column, table_of
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.elements import array_field, read_element, refuse_whole
@@ -271,6 +272,7 @@ class Expressions(Scope, ABC):
             ref = self.reference(node.value)
             if ref is not None:
                 return self.read_other(node, ref)
+        refuse_column(self, node)
         value = self.outside(node)
         if value is not UNBOUND:
             return self.captured(node, value)
@@ -451,6 +453,9 @@ class Expressions(Scope, ABC):
         array = array_field(self, node.value)
         if array is not None:
             return read_element(self, node, array)
+        column = column_of(self, node.value)
+        if column is not None:
+            return read_cell(self, node, *column)
         base = self.value(node.value)
         index = node.slice
         items = index.elts if isinstance(index, ast.Tuple) else [index]
@@ -547,6 +552,9 @@ class Expressions(Scope, ABC):
         array = array_field(self, node.args[0]) if name == "len" and node.args else None
         if array is not None:
             return str(array.length)
+        table = table_of(self, node.args[0]) if name == "len" and node.args else None
+        if table is not None:
+            return length(self, table)
         if node.keywords:
             self.fail(node, f"{name} takes no keywords here", "Only plain values.", "Leave them out.")
         if name in ("bool",):

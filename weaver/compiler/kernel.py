@@ -12,6 +12,7 @@ import numpy as np
 from partitions.program import Argument
 from weaver.compiler import footing, links, messages
 from weaver.compiler.births import Become, parts, stored
+from weaver.compiler.columns import refuse_tables
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
@@ -369,9 +370,14 @@ def _signature(model: Model, lowered: Lowered, arrays: dict[str, Argument]) -> s
         if argument.kind == "inbox":
             types.append(f"{TYPES[messages.element(model, argument)]}[::1]")
             continue
-        element = element_type(model, argument)
-        types.append(f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]")
+        types.append(array_type(model, argument))
     return f"void({', '.join(types)})"
+
+
+def array_type(model: Model, argument: Argument) -> str:
+    """numba's name of the type of an array that a kernel takes."""
+    element = element_type(model, argument)
+    return f"Array({element}, 1, 'C', readonly=True)" if argument.kind == "static" else f"{element}[::1]"
 
 
 def element_type(model: Model, argument: Argument) -> str:
@@ -487,6 +493,7 @@ def _draw_function(
         raise source.error(
             source.node, "this function returns nothing", "There is no value.", "Return one on every path."
         )
+    refuse_tables(model, low, source)
     model.sources[name] = source
     lines = finish_returns(low.out, [], True)
     arguments = ", ".join(low.context)

@@ -150,6 +150,8 @@ class Model:
         parameters = list(self.sim.parameters.values())
         self.reals = [p for p in parameters if not p.integer]
         self.integers = [p for p in parameters if p.integer]
+        for table in self.sim.tables.values():
+            self.statics.update({static_name(table.name, c): values for c, values in table.columns.items()})
 
     @property
     def dim(self) -> int:
@@ -289,6 +291,11 @@ def column_name(type: str, column: str) -> str:
 
 _ARRAYS = ("ids", "start", "geometry", "edges", "dead", "ex", "ey", "ez", "rim", "first", "per", "cells")
 """What else a kernel has of a type."""
+
+
+def static_name(table: str, column: str) -> str:
+    """Generated name of a table's column."""
+    return f"{table.replace('_', '__')}_{column.replace('_', '__')}_table_"
 
 
 def widened(f: Field, code: str) -> str:

@@ -125,7 +125,7 @@ def write_observation(
         one: the observation.
         shared: every worker must know it.
         known: every array that a kernel may take, by its generated name.
-        types: numba's name of an argument's element type.
+        types: numba's name of the type of an argument.
 
     Returns:
         What the runtime is told, and the text.
@@ -159,12 +159,12 @@ def write_observation(
     signature = ", ".join(
         ["uint32[::1]", "int64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]", "int64[::1]"]
         + [f"{element}[::1]" for _ in outs]
-        + [f"{types(argument)}[::1]" for argument in arrays.values()]
+        + [types(argument) for argument in arrays.values()]
     )
     names = ["rows_", "tick_", "status_", "values_", "reals_", "integers_", "kept_", *outs, *arrays]
     lines += [
         f"# observation {one.name}",
-        f"@njit('void({signature})', cache=True, {_STRICT})",
+        f"@njit({f'void({signature})'!r}, cache=True, {_STRICT})",
         f"def {kernel}({', '.join(names)}):",
         "    n_ = np.uintp(0)",
         "    for k_ in range(np.uintp(len(rows_))):",

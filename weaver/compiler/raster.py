@@ -10,6 +10,7 @@ import numpy as np
 
 from partitions.program import Act, Argument, Filled, Phase
 from weaver.compiler.births import parts, stored
+from weaver.compiler.columns import refuse_tables
 from weaver.compiler.constants import constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
@@ -273,6 +274,7 @@ def _cell_function(model: Model, type: int, f: Field, given: Callable[..., Any],
             "It is called before there are values or entities.",
             "Use cell.position, cell.index, cell.id and words like cell.random(), cell.uniform(low, high).",
         )
+    refuse_tables(model, low, source)
     model.sources[name] = source
     arguments = ", ".join(low.context)
     return [INNER, f"def {name}({arguments}):", *finish_returns(low.out, [], True)], arguments

@@ -49,9 +49,24 @@ ALONE = (
 """Words about the surroundings or letters of one entity, which a meeting does not have."""
 
 
-RESERVED = frozenset({"np", "math", "njit"}).union(*map(dir, (
-    barrier, builtins, arithmetic_numba, cells, lattice_numba, pairs, permutation, random, settle, vector, vector_numba,
-)))  # fmt: skip
+RESERVED = frozenset({"np", "math", "njit"}).union(
+    *(
+        dir(module)
+        for module in (
+            barrier,
+            builtins,
+            arithmetic_numba,
+            cells,
+            lattice_numba,
+            pairs,
+            permutation,
+            random,
+            settle,
+            vector,
+            vector_numba,
+        )
+    )
+)
 """Names that generated text uses; an author's variable of such a name gets another there."""
 
 
