@@ -255,20 +255,15 @@ class Claims:
     def _vacant(self, number: int, part: Partition) -> Vacant:
         lattice, grid = self._program.lattices[number], self._program.grid
         tables = [part.tables[t] for t in lattice.types]
-        g = tables[0].geometry
-        taken = np.sum([np.diff(table.start) > 0 for table in tables], axis=0)[_own_cells(g)] > 0
-        mx, my, mz = triple(grid.cells[lattice.types[0]].per_block, 1)
-        ox, oy, oz = (int(v) for v in g[7:10])
-        bx, by, bz = ox // mx, oy // my, oz // mz
-
-        def by_block(values: Array) -> Array:
-            return values.reshape(bz, mz, by, my, bx, mx).transpose(0, 2, 4, 1, 3, 5).reshape(bx * by * bz, -1)
-
-        nx, ny, _ = triple(lattice.shape, 1)
-        z, y, x = np.ix_(*(np.arange(n) + int(c) for n, c in ((oz, g[12]), (oy, g[11]), (ox, g[10]))))
-        free = ~by_block(taken)
-        start = np.concatenate([[0], np.cumsum(free.sum(axis=1))]).astype(np.int64)
-        return Vacant(by_block((z * ny + y) * nx + x)[free].astype(np.int64), start)
+        taken = np.zeros(tables[0].n_cells, np.bool_)
+        for table in tables:
+            kernels().mark_taken(table.start, taken)
+        per_block = np.array(triple(grid.cells[lattice.types[0]].per_block, 1), np.int64)
+        own = tables[0].n_own_cells
+        start, sites = np.empty(own // int(per_block.prod()) + 1, np.int64), np.empty(own, np.int64)
+        shape = np.array(triple(lattice.shape, 1), np.int64)
+        kernels().list_free(taken, tables[0].geometry, per_block, shape, start, sites)
+        return Vacant(sites[: start[-1]], start)
 
     # ---- what comes of it ----------------------------------------------------------------------------------------
 
