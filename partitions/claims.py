@@ -74,8 +74,9 @@ class Claims:
                 vacant = self._vacant(number, part)
                 self._free[number].append(vacant)
                 counts[blocks] = np.diff(vacant.start)
-            told = self._exchange.tell([counts])
-            total = np.sum([counts, *(batch[0] for batch in told.values())], axis=0)
+            everybody = [self._exchange.rank, *self._exchange.peers]
+            told = self._exchange.swap({w: [counts] for w in everybody})
+            total = np.sum([batch[0] for batch in told.values()], axis=0)
             self.vacant[number][0] = total.sum()
             self._begins[number] = np.cumsum(total) - total
 
@@ -155,15 +156,15 @@ class Claims:
                 f"A phase that moves entities that far must have an infinite reach."
             )
         asked = {w: [sites[parts[w]], ids[parts[w]], types[parts[w]]] for w in [rank, *peers]}
-        came = {rank: asked.pop(rank), **self._exchange.trade(asked)}
+        came = self._exchange.swap(asked)
         senders = sorted(came)
         sizes = [len(came[w][0]) for w in senders]
         wanted, names, kinds = (_joined([came[w][k] for w in senders]) for k in range(3))
         won = self._contest(index, tick, number, self._owners(number, wanted), wanted, names, kinds)
         verdicts = dict(zip(senders, np.split(won, np.cumsum(sizes)[:-1]), strict=True))
+        answers = self._exchange.swap({w: [verdict] for w, verdict in verdicts.items()})
         result = np.full(len(sites), -1, np.int64)
-        result[parts[rank]] = verdicts.pop(rank)
-        for w, batch in self._exchange.trade({w: [verdict] for w, verdict in verdicts.items()}).items():
+        for w, batch in answers.items():
             result[parts[w]] = batch[0]
         return result
 
@@ -209,8 +210,7 @@ class Claims:
 
     def _block_of(self, number: int, sites: Ints) -> Ints:
         """The block of the k-th free site, for each ~k."""
-        block: Ints = np.searchsorted(self._begins[number], ~sites, "right") - 1
-        return block
+        return np.searchsorted(self._begins[number], ~sites, "right") - 1
 
     def _sites_of(self, number: int, owner: Ints, sites: Ints) -> Ints:
         """The numbers of the sites, in place of those of free ones; -1 for free ones that there are not."""
@@ -255,20 +255,15 @@ class Claims:
     def _vacant(self, number: int, part: Partition) -> Vacant:
         lattice, grid = self._program.lattices[number], self._program.grid
         tables = [part.tables[t] for t in lattice.types]
-        g = tables[0].geometry
-        taken = np.sum([np.diff(table.start) > 0 for table in tables], axis=0)[_own_cells(g)] > 0
-        mx, my, mz = triple(grid.cells[lattice.types[0]].per_block, 1)
-        ox, oy, oz = (int(v) for v in g[7:10])
-        bx, by, bz = ox // mx, oy // my, oz // mz
-
-        def by_block(values: Array) -> Array:
-            return values.reshape(bz, mz, by, my, bx, mx).transpose(0, 2, 4, 1, 3, 5).reshape(bx * by * bz, -1)
-
-        nx, ny, _ = triple(lattice.shape, 1)
-        z, y, x = np.ix_(*(np.arange(n) + int(c) for n, c in ((oz, g[12]), (oy, g[11]), (ox, g[10]))))
-        free = ~by_block(taken)
-        start = np.concatenate([[0], np.cumsum(free.sum(axis=1))]).astype(np.int64)
-        return Vacant(by_block((z * ny + y) * nx + x)[free].astype(np.int64), start)
+        taken = np.zeros(tables[0].n_cells, np.bool_)
+        for table in tables:
+            kernels().mark_taken(table.start, taken)
+        per_block = np.array(triple(grid.cells[lattice.types[0]].per_block, 1), np.int64)
+        own = tables[0].n_own_cells
+        start, sites = np.empty(own // int(per_block.prod()) + 1, np.int64), np.empty(own, np.int64)
+        shape = np.array(triple(lattice.shape, 1), np.int64)
+        kernels().list_free(taken, tables[0].geometry, per_block, shape, start, sites)
+        return Vacant(sites[: start[-1]], start)
 
     # ---- what comes of it ----------------------------------------------------------------------------------------
 

@@ -156,8 +156,6 @@ class Commands:
         for one in self._program.lattices:
             if not set(one.types) & set(placed):
                 continue
-            lattice = lattice_of(self._program, one.types[0])
-            assert lattice is not None
             sites, ids, names = [], [], []
             lattice = lattice_of(self._program, one.types[0])
             assert lattice is not None

@@ -48,6 +48,10 @@ def _grid(written: Written) -> list[str]:
             whole = ", and a whole copy on each worker" if any(t in p.wholes for p in written.program.phases) else ""
             deep = f"ghosts {_times(cells.rim)} cells deep" if written.program.types[t].searched else "no ghosts"
             lines.append(f"{model.name(t)}: layer of {_times(cells.shape)} cells; {deep}{whole}")
+        elif model.lattice(t) >= 0:
+            sites = model.lattices[model.lattice(t)]
+            deep = f"ghosts {_times(cells.rim)} sites deep" if written.program.types[t].searched else "no ghosts"
+            lines.append(f"{model.name(t)}: on {_times(cells.shape)} {sites.shape} sites; {deep}")
         elif any(look.type == t for look in model.looks.values()):
             radii = sorted({look.radius for look in model.looks.values() if look.type == t})
             lines.append(
@@ -86,6 +90,9 @@ def _phase(written: Written, phase: Phase) -> list[str]:
             far = math.isinf(phase.reach)
             limit = "without limit: any worker may receive it" if far else f"by {phase.reach:g} at most"
             lines.append(f"    moves {limit}; after it: {name} is exchanged, movers and ghosts in one message")
+        if any(o.key is not None for o in act.outlets):
+            counted = "free sites are counted before it; " if any(a.kind == "vacant" for a in act.arguments) else ""
+            lines.append(f"    claims sites: {counted}one message to the sites' owners, one back with the winners")
         given = {o.target: None for o in act.outlets if o.kind == "deposit"}
         if given:
             lines.append(f"    adds to {', '.join(model.name(t) for t in given)}: amounts are brought to the owners")
