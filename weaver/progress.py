@@ -58,5 +58,6 @@ class ProgressBar:
 
 
 def crowd(run: Run) -> str:
-    """'80000 Bird, 12 Hawk'."""
-    return ", ".join(f"{n} {name}" for name, n in run.counts().items()) or "no entities"
+    """'80000 Bird, 12 Hawk'; of a world of layers alone, '10000 cells of Grass'."""
+    entities = ", ".join(f"{n} {name}" for name, n in run.counts().items())
+    return entities or ", ".join(f"{n} cells of {name}" for name, n in run.cells().items()) or "no entities"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -353,6 +354,11 @@ class Run(Commanded):
         """Living entities by type; of a run that moves, as of its last stand."""
         return {spec.name: self._counts[t] for t, spec in enumerate(self._program.types) if not spec.raster}
 
+    def cells(self) -> dict[str, int]:
+        """Cells of each layer."""
+        types = enumerate(self._program.types)
+        return {spec.name: math.prod(self._program.grid.cells[t].shape) for t, spec in types if spec.raster}
+
     def stats(self) -> dict[str, Any]:
         """How the run goes.
 
@@ -475,10 +481,10 @@ class Run(Commanded):
 
     def __repr__(self) -> str:
         box = f"{self.simulation.box!r}"[5:-1]
-        crowd = ", ".join(f"{n} {name}" for name, n in self.counts().items()) or "no entities"
+        who = ", ".join(f"{n} {name}" for name, n in {**self.counts(), **self.cells()}.items()) or "nobody"
         parts = f"{self.partitions} partition{'s' * (self.partitions > 1)}"
         workers = f"{self.workers} worker{'s' * (self.workers > 1)}"
-        return f"<Run {self.simulation.name}: {box}, {crowd}, tick {self.tick}, {parts}, {workers}>"
+        return f"<Run {self.simulation.name}: {box}, {who}, tick {self.tick}, {parts}, {workers}>"
 
     # Inside
 
