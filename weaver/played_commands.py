@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command
+from partitions.program import SiteLattice
 from weaver.commands import Commands
 from weaver.message import Event
 from weaver.played_layers import CellRows
@@ -26,6 +27,10 @@ def commands_of(stage: Stage, tick: Callable[[], int]) -> Commands:
         types=[SimpleNamespace(name=kind.__name__) for kind in stage.rows],
         messages=[SimpleNamespace(name=kind.__name__) for kind in messages],
         sources=[SimpleNamespace(ids=np.array([stage.next_id - 1]))],
+        lattices=[
+            SiteLattice(tuple(rows.index for rows in one.kinds), one.lattice.shape, one.lattice.centres)
+            for one in stage.sites.values()
+        ],
     )
     worker: Any = _Worker(stage, tick, messages)
     return Commands(program, worker)
@@ -45,6 +50,11 @@ class _Worker:
     def types_of(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         """Type numbers of entities, -1 for ids that nobody has."""
         return np.array([self._index(id) for id in ids.tolist()], np.int64)
+
+    def rows(self, type: int) -> tuple[NDArray[np.int64], list[NDArray[Any]]]:
+        """Ids and columns of all entities of a type."""
+        rows = self._rows[type]
+        return rows.ids, list(rows.columns.values())
 
     def _index(self, id: int) -> int:
         for rows in self._rows:
