@@ -130,7 +130,7 @@ class Interpreter:
             {type: n} births, deaths, and lost (births that found no place); {message: n} sent, read and pending, the
             rest having been dropped.
         """
-        stage, types = self._stage, [k.__name__ for k in self.sim.kinds]
+        stage, types = self._stage, [k.__name__ for k in self.sim.entity_types]
         result = {
             name: {kind: counter[kind] for kind in types}
             for name, counter in (("births", stage.born), ("deaths", stage.dead), ("lost", stage.lost))
