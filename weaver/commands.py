@@ -164,7 +164,7 @@ class Commands:
                 coming = [rows for rows in changed if rows.type == t and "position.x" in rows.columns]
                 stay = ~np.isin(living, np.concatenate([np.empty(0, np.int64), *(rows.ids for rows in coming)]))
                 dim = self._program.grid.space.dim
-                axes = [c.name for c in self._program.types[t].columns[:dim]]
+                axes = [f"position.{a}" for a in "xyz"[:dim]]
                 parts = [(living[stay], [c[stay] for c in columns[:dim]])]
                 parts += [(rows.ids, [rows.columns[c] for c in axes]) for rows in coming]
                 for who, places in parts:

@@ -87,7 +87,7 @@ def _phase(written: Written, phase: Phase) -> list[str]:
         if act.buffered:
             lines.append(f"    into second buffers, since others read the old values: {', '.join(act.buffered)}")
         if act.moves:
-            far = math.isinf(phase.reach)
+            far = math.isinf(phase.reach) or any(a.kind == "vacant" for a in act.arguments)
             limit = "without limit: any worker may receive it" if far else f"by {phase.reach:g} at most"
             lines.append(f"    moves {limit}; after it: {name} is exchanged, movers and ghosts in one message")
         if any(o.key is not None for o in act.outlets):
