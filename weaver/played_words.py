@@ -38,7 +38,7 @@ def _refuse(what: str, why: str, fix: str) -> NoReturn:
 class Records(Searches):
     """Births, deaths, messages and events."""
 
-    def spawn(self, kind: Any, position: Any = None, **fields: Any) -> None:
+    def spawn(self, kind: Any, /, position: Any = None, **fields: Any) -> None:
         """A new entity, from the next behavior on."""
         rows, stage = self._stage.entities(kind), self._stage
         values = self._given("spawn", rows, fields)
@@ -58,7 +58,7 @@ class Records(Searches):
         """I die."""
         self._mine("remove", me)._removed = True
 
-    def become(self, me: Any, kind: Any, **fields: Any) -> None:
+    def become(self, me: Any, kind: Any, /, **fields: Any) -> None:
         """I am of another type from the next behavior on."""
         mine, rows = self._mine("become", me), self._stage.entities(kind)
         if rows is rows_of(mine) or "position" in fields:
@@ -173,7 +173,7 @@ class Fields(Records):
             parts.append((high - low) / (cells.resolution * k) if k else 0.0)
         return vector(parts)
 
-    def deposit(self, layer: type[Any], position: Any, **amounts: Any) -> None:
+    def deposit(self, layer: type[Any], /, position: Any, **amounts: Any) -> None:
         """Add to fields of the cell that holds a place."""
         cells, sequence = self._stage.cells(layer), self._acts.next()
         for name in amounts:

@@ -95,7 +95,7 @@ class World(Draw):
 
     # ---- Births, deaths, messages, events ----
 
-    def spawn(self, kind: Any, position: Any = None, **fields: Any) -> None:
+    def spawn(self, kind: Any, /, position: Any = None, **fields: Any) -> None:
         """A new entity, from the next behavior on, within reach of me; where I stand if no place is given.
 
         Fields that are not named have their defaults.
@@ -106,7 +106,7 @@ class World(Draw):
         """I die: gone before the next behavior. The code runs on; its writes vanish, its births and messages count."""
         _outside("remove")
 
-    def become(self, me: Any, kind: Any, **fields: Any) -> None:
+    def become(self, me: Any, kind: Any, /, **fields: Any) -> None:
         """I am of another type from the next behavior on, with my id, place, links and fields of the same name."""
         _outside("become")
 
@@ -144,7 +144,7 @@ class World(Draw):
         """Central difference of a field at the cell that holds a place; one-sided at an edge."""
         _outside("gradient")
 
-    def deposit(self, layer: Any, position: Any, **amounts: Any) -> None:
+    def deposit(self, layer: Any, /, position: Any, **amounts: Any) -> None:
         """Add to fields of the cell that holds a place within reach, from the next behavior on."""
         _outside("deposit")
 

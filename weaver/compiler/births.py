@@ -187,20 +187,26 @@ def _columns(model: Model, type: int) -> tuple[Column, ...]:
 
 def _target_and_fields(low: Lowering, node: ast.Call, most: int) -> tuple[int, dict[str, ast.expr]]:
     """The type that is named first, and the fields by name; a second positional argument is the position."""
-    what, example = ast.unparse(node.func), f"{ast.unparse(node.func)}(Sheep, position=p, energy=1.0)"
-    kind = node.args[0] if node.args else next((k.value for k in node.keywords if k.arg == "kind"), None)
-    if kind is None or len(node.args) > most:
+    what = ast.unparse(node.func)
+    first = f"{low.me or 'me'}, Sheep" if what.endswith("become") else "Sheep, position=p"
+    example = f"{what}({first}, energy=1.0)"
+    if not 1 <= len(node.args) <= most:
         low.fail(node, f"{what} takes a type, a place, and fields by name", "It was given others.", f"Write {example}.")
+    kind = node.args[0]  # by place only: a field may be called like any keyword
     kinds = low.kinds_of(kind)
     if len(kinds) != 1 or not issubclass(kinds[0], Entity):
-        low.fail(kind, f"{ast.unparse(kind)} is not one entity type", "Nobody else can be born.", f"Write {example}.")
+        low.fail(
+            kind,
+            f"{ast.unparse(kind)} is not one entity type",
+            "Layers, messages and several types at once are nobody.",
+            f"Write {example}.",
+        )
     target = low.model.kinds.index(kinds[0])
     given = {"position": node.args[1]} if len(node.args) > 1 else {}
     for k in node.keywords:
         if k.arg is None or k.arg in given:
             low.fail(node, f"{what} is given {k.arg or '**'} twice or unnamed", "It takes each field once.", example)
-        if k.arg != "kind":
-            given[k.arg] = k.value
+        given[k.arg] = k.value
     for name in given:
         if name not in low.model.fields[target]:
             low.unknown(ast.copy_location(ast.Attribute(kind, name, ast.Load()), node), target)

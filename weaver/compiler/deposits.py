@@ -28,7 +28,7 @@ def deposit(low: Lowering, node: ast.Call) -> None:
     for k in node.keywords:
         if k.arg == "position" and place is None:
             place = k.value
-        elif k.arg is not None and k.arg != "layer":
+        elif k.arg is not None:
             given[k.arg] = k.value
     if place is None or not given or len(node.args) > 2 or any(k.arg is None for k in node.keywords):
         low.fail(

@@ -74,9 +74,9 @@ def layer_of(low: Scope, node: ast.Call, word: str) -> int:
         low.fail(
             node,
             f"world.{word} names no layer first",
-            "It reads a cell of one layer.",
+            "It gives to a cell of one layer." if word == "deposit" else "It reads a cell of one layer.",
             f"Write world.{word}(Grass, {low.me or 'me'}.position"
-            + (', "level").' if word == "gradient" else "), Grass being a class of wv.Layer."),
+            + {"gradient": ', "level").', "deposit": ", level=1.0)."}.get(word, "), Grass being a class of wv.Layer."),
         )
     return low.model.kinds.index(low.kinds_of(kind)[0])  # type: ignore[arg-type]
 

@@ -64,6 +64,13 @@ def send(low: Lowering, node: ast.Call) -> None:
         receiver = low.read_other(ast.copy_location(ast.Attribute(to, "id", ast.Load()), to), ref)
     elif name in low.own:
         receiver = low.need(low.own[name].id)
+    elif isinstance(low.outside(to), type):
+        low.fail(
+            to,
+            f"{ast.unparse(to)} is a type; a message goes to one entity",
+            "Weaver would not know to whom.",
+            f"Write `for other in world.near(me, {ast.unparse(to)}, radius=1.0):` and, in it, {example}.",
+        )
     else:
         low.far = True  # an id says nothing about where
         inner = low.value(ast.copy_location(ast.Attribute(to, "id", ast.Load()), to) if name in low.views else to)
@@ -175,8 +182,12 @@ def _values(low: Lowering, node: ast.expr, kind: type[Message]) -> dict[str, str
     given = dict(zip(fields, node.args, strict=False))
     for k in node.keywords:
         if k.arg not in fields or k.arg in given:
-            known = ", ".join(fields) or "no fields"
-            low.fail(node, f"{kind.__name__} is given {k.arg!r}", f"It has {known}, each once.", "Leave it out.")
+            low.fail(
+                node,
+                f"{kind.__name__} is given {k.arg!r}; its fields are {', '.join(fields) or 'none'}, each once",
+                "The value would have nowhere to go.",
+                f"Write {kind.__name__}({', '.join(f'{name}=…' for name in fields)}).",
+            )
         given[k.arg] = k.value
     if len(node.args) > len(fields):
         low.fail(node, f"{kind.__name__} is given {len(node.args)} values", f"It has {len(fields)}.", "Pass fewer.")
