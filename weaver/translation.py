@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import ast
 import copy
+import enum
 import types
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from weaver.arithmetic import OPERATORS, function
+from weaver.arithmetic import OPERATORS, function, to_int
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.flow import assigned_names, target_names
 from weaver.compiler.source import UNBOUND, FunctionSource
@@ -22,6 +23,7 @@ from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
 
 # Names with a dot cannot be written by an author, so they hide nothing of his.
 _CHAIN, _SAME, _PARAMETER, _CAPTURED = "weaver.chain", "weaver.same", "weaver.parameter", "weaver.captured."
+_STATE = "weaver.state"
 _CONSTANTS = {
     "Vec2": Vec2,
     "Vec3": Vec3,
@@ -46,7 +48,7 @@ class Translator:
         self._is_kind = is_kind
         self._done: dict[Callable[..., Any], types.FunctionType] = {}
         self._base: dict[str, Any] = {f"weaver.{name}": op for name, op in OPERATORS.items()}
-        self._base |= {_CHAIN: _chain, _SAME: same, _PARAMETER: parameters.__getitem__}
+        self._base |= {_CHAIN: _chain, _SAME: same, _PARAMETER: parameters.__getitem__, _STATE: to_int}
 
     def function(self, original: Callable[..., Any]) -> types.FunctionType:
         """The interpreted twin of a function.
@@ -156,6 +158,12 @@ class _Rewriter(ast.NodeTransformer):
                 return self.generic_visit(node)  # type: ignore[return-value]
             value = getattr(value, name)
         return self._value(node, _CAPTURED + ast.unparse(node), value)
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        value = self._outer(node.func.id) if isinstance(node.func, ast.Name) else UNBOUND
+        if isinstance(value, type) and issubclass(value, enum.IntEnum) and len(node.args) == 1:
+            return _call(node, _STATE, self.visit(node.args[0]))  # a state is its number
+        return self.generic_visit(node)
 
     def _value(self, node: ast.expr, name: str, value: Any) -> ast.expr:
         if isinstance(value, Parameter):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import ast
+import enum
 from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
 from weaver.compiler.advice import INSTEAD
-from weaver.compiler.columns import length, table_of
+from weaver.compiler.columns import column_of, length, table_of
 from weaver.compiler.comprehension import reduce
 from weaver.compiler.elements import array_field
 from weaver.compiler.source import UNBOUND
 from weaver.compiler.words import world_call
 from weaver.field import VECTORS
+from weaver.message import Event, Message
 from weaver.vector import polar
 
 if TYPE_CHECKING:
@@ -63,8 +65,11 @@ def call(low: Expressions, node: ast.Call) -> str:
         return f"{_WHOLE[name]}({', '.join(low.values(node.args))})"
     if module == "math" and name in MATH:
         return f"math.{name}({', '.join(low.values(node.args))})"
-    if name in NUMPY and function is getattr(np, name):
-        return f"np.{name}({', '.join(low.values(node.args))})"
+    numpy = next((n for n in NUMPY if function is getattr(np, n)), None)  # np.abs is called "absolute"
+    if numpy is not None:
+        return f"np.{numpy}({', '.join(low.values(node.args))})"
+    if isinstance(function, type) and issubclass(function, enum.IntEnum) and len(node.args) == 1:
+        return f"to_int({low.value(node.args[0])})"  # a state is its number
     if module == "builtins" and name in BUILTINS:
         return _builtin(low, node, name)
     code = low.helper_call(node)
@@ -93,6 +98,16 @@ def _not_callable(low: Expressions, node: ast.Call) -> NoReturn:
                 "Entities have fields; functions take them as an argument.",
                 f"Write {kind.__name__}.{last}({', '.join([base, *map(ast.unparse, node.args)])}).",
             )
+    made = low.outside(node.func)
+    if isinstance(made, type) and issubclass(made, Message):
+        low.fail(
+            node,
+            f"{name}(...) is used as a value",
+            "A message or an event is written where it goes: it has no place in a variable.",
+            f"Write world.emit({ast.unparse(node)})."
+            if issubclass(made, Event)
+            else f"Write world.send(other, {ast.unparse(node)}).",
+        )
     random = "random" in base.split(".")
     low.fail(
         node,
@@ -118,9 +133,11 @@ def _builtin(low: Expressions, node: ast.Call, name: str) -> str:
     array = array_field(low, node.args[0]) if name == "len" and node.args else None
     if array is not None:
         return str(array.length)
-    table = table_of(low, node.args[0]) if name == "len" and node.args else None
-    if table is not None:
-        return length(low, table)
+    if name == "len" and node.args:
+        column = column_of(low, node.args[0])
+        table = column[0] if column is not None else table_of(low, node.args[0])
+        if table is not None:
+            return length(low, table)
     if node.keywords:
         low.fail(node, f"{name} takes no keywords here", "Only plain values.", "Leave them out.")
     if name in ("bool",):

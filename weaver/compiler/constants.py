@@ -23,7 +23,8 @@ class NotConstant(Exception):
 def constant(value: Any) -> str:
     """Source text of a captured value.
 
-    Numbers, booleans, IntEnum members, vectors, and tuples, lists and small numpy arrays of them. In a table of rows
+    Numbers, booleans, IntEnum members, vectors, and tuples, lists and small numpy arrays of them; an IntEnum is the
+    tuple of its members. In a table of rows
     the numbers of one column get one type, so that rows can be taken by a variable index.
 
     Raises:
@@ -49,6 +50,8 @@ def constant(value: Any) -> str:
         if value.size > LARGEST_ARRAY or value.dtype.kind not in "biuf":
             raise NotConstant(f"an array of {value.size} {value.dtype} values")
         return constant(value.tolist())
+    if isinstance(value, type) and issubclass(value, enum.IntEnum):
+        value = tuple(value)
     if isinstance(value, (tuple, list)):
         items = _columns_of_one_type(value)
         return f"({', '.join(constant(v) for v in items)}{',' if len(items) == 1 else ''})"

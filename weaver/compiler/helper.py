@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from weaver.compiler.constants import NotConstant, constant
+from weaver.compiler.layers import cell_at
 from weaver.compiler.model import Helper, Ref
 from weaver.compiler.source import FunctionSource
 
@@ -72,9 +73,7 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         elif isinstance(argument, ast.Name) and argument.id == low.world and low.world is not None:
             world = name
             key.append((name, "world"))
-        elif isinstance(argument, ast.expr) and low.reference(argument) is not None:
-            ref = low.reference(argument)
-            assert ref is not None
+        elif (ref := _entity(low, argument)) is not None:
             tag = f"{name}_tag_" if ref.tag else None
             place = f"{name}_place_" if ref.place else None
             refs[name] = replace(ref, row=f"{name}_row_", tag=tag, place=place)
@@ -124,6 +123,13 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
     for k, name in enumerate(helper.writes):
         low.emit(f"{name} = {held}[{k + helper.returns}]")
     return f"{held}[0]" if helper.returns else ""
+
+
+def _entity(low: Expressions, argument: ast.expr) -> Ref | None:
+    """The entity or cell that an argument is, if it is one."""
+    if isinstance(argument, ast.Call) and low.world_word(argument) == "at":
+        return cell_at(low, argument)
+    return low.reference(argument)
 
 
 def _bind(low: Expressions, node: ast.Call, source: FunctionSource) -> dict[str, ast.expr]:
