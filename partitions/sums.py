@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cache, reduce
+from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.store import Array, kernels
+from partitions.compiled import load_file
+from partitions.store import Array
 
 UNIT = 1088
 """Sums are in units of 2^-UNIT, squares of 2^-(2 * UNIT)."""
@@ -22,6 +25,12 @@ _SUMS, _SQUARES = 69, 136
 """Limbs of 32 bits: up to 2^1024, or its square, with room for 2^63 of them."""
 Value = int | float | tuple[float, ...] | tuple[int, ...] | list[int]
 """What a statistic comes to: a number, the components of a vector, or the counts of a histogram."""
+
+
+@cache
+def kernels() -> ModuleType:
+    """The compiled inner loops of `partitions/sum_kernels.py`."""
+    return load_file(Path(__file__).with_name("sum_kernels.py"))
 
 
 @dataclass(frozen=True)

@@ -228,7 +228,7 @@ def test_an_index_beyond_a_table_names_the_entity_in_every_mode():
             run.step()
             texts.add(text_of(run.step))
     assert len(texts) == 1
-    assert "an element that does not exist was read at tick 1: Wolf 20 (behavior 'act')" in texts.pop()
+    assert "an element that does not exist was named at tick 1: Wolf 20 (behavior 'act')" in texts.pop()
 
 
 def test_a_drawn_index_beyond_a_table_is_an_error():
