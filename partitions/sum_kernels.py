@@ -1,6 +1,6 @@
-"""The compiled inner loops of exact sums: values are added as whole numbers, so no order can show.
+"""The compiled inner loops of exact sums: adding numbers to long accumulators.
 
-Loaded by `partitions.compiled`, never imported directly.
+All are serial and release the interpreter lock. Nothing is rounded, so nothing depends on an order.
 """
 
 # mypy: ignore-errors

@@ -146,7 +146,9 @@ class _Composer:
             n = rng.choice((0, 1, 20, 40, 60))
             if kind in self.settled:
                 n = min(rng.choice((5, 20, 60)), int(n_sites / 4))
-                lines.append(f"sim.scatter({kind}, {n}, energy=lambda rng: rng.uniform(0.0, 2.0), code=lambda rng: rng.integer(0, 100))")
+                lines.append(
+                    f"sim.scatter({kind}, {n}, energy=lambda rng: rng.uniform(0.0, 2.0), code=lambda rng: rng.integer(0, 100))"
+                )
                 continue
             lines.append(f"k, used = ids[used : used + {n}], used + {n}")
             where = f"rng.uniform(0, 1, ({n}, {self.dim})) * {size} + {low}"
@@ -154,8 +156,11 @@ class _Composer:
                 where = f"rng.integers(0, 5, ({n}, {self.dim})) / 4 * {size} + {low}"
             lines.append(f"p, v = {where}, rng.normal(0, 0.3, ({n}, {self.dim}))")
             lines.append(f"e, c = rng.uniform(0, 2, {n}), rng.integers(0, 100, {n})")
-            lines.append(f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order], friend=k[order][::-1][order])" if False else
-                         f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])")
+            lines.append(
+                f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order], friend=k[order][::-1][order])"
+                if False
+                else f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])"
+            )
         lines.append("ids = ids[:used]")
         if self.links:
             lines += [
@@ -176,7 +181,10 @@ class _Composer:
                 f"discs=[({x + 0.5 * w}, {y + 0.5 * h}, {0.15 * min(w, h)})])"
             )
         elif self.walls:
-            corner = [tuple(o + f * s for o, s, f in zip(low, size, fs, strict=True)) for fs in ((0.1, 0.2, 0.3), (0.9, 0.3, 0.6), (0.4, 0.8, 0.5))]
+            corner = [
+                tuple(o + f * s for o, s, f in zip(low, size, fs, strict=True))
+                for fs in ((0.1, 0.2, 0.3), (0.9, 0.3, 0.6), (0.4, 0.8, 0.5))
+            ]
             lines.append(f"sim.geometry(triangles=[{tuple(corner)!r}])")
         return lines
 
@@ -311,7 +319,13 @@ class _Composer:
         return [f'    push += world.gradient({layer}, ME.position, "level") * 0.2']
 
     def sites(self, k: int, kinds: str, r: str) -> list[str]:
-        number = "" if self.hex else self.rng.choice((", 4", ", 8", "")) if self.dim == 2 else self.rng.choice((", 6", ", 26"))
+        number = (
+            ""
+            if self.hex
+            else self.rng.choice((", 4", ", 8", ""))
+            if self.dim == 2
+            else self.rng.choice((", 6", ", 26"))
+        )
         lines = [
             f"    for other in world.neighbors(ME, {self.union(self.settled)}{number}):",
             "        n += 1 + other.id % 3",
@@ -382,7 +396,13 @@ class _Composer:
         kind, rng = self.rng.choice(self.kinds), self.rng
         crowd = f"{me}.id % 3 == 0" if rng.random() < 0.3 else "world.random() < 0.3"
         where = rng.choice(("", f"{me}.position, ", f"{me}.position + {self.step(1.4)}, "))
-        values = rng.choice((f"energy={me}.energy * 0.5, code={me}.code + n", "velocity=push.clamped(0.5)", "few=(n, 4, 5)" if False else "flag=True"))
+        values = rng.choice(
+            (
+                f"energy={me}.energy * 0.5, code={me}.code + n",
+                "velocity=push.clamped(0.5)",
+                "few=(n, 4, 5)" if False else "flag=True",
+            )
+        )
         return [
             f'    if world.observed("n_{kind}") < {rng.choice((60, 100))} and {crowd}:',
             f"        world.spawn({kind}, {where}{values})",
@@ -393,7 +413,7 @@ class _Composer:
         return [f"    if {guard} and world.random() < 0.15:", f"        world.remove({me})"]
 
     def act_become(self, me: str, kinds: list[str]) -> list[str]:
-        to = self.rng.choice([k for k in (self.free if set(kinds) <= set(self.free) else self.settled)])
+        to = self.rng.choice(self.free if set(kinds) <= set(self.free) else self.settled)
         values = self.rng.choice(("", ", code=n + 7", f", energy={me}.energy + 1, velocity=push.clamped(0.3)"))
         return ["    if world.random() < 0.1:", f"        world.become({me}, {to}{values})"]
 
@@ -402,7 +422,13 @@ class _Composer:
             return []
         layer = self.rng.choice(self.layers)
         place = self.rng.choice((f"{me}.position", f"{me}.position + {self.step(1.4)}"))
-        amount = self.rng.choice(("level=0.1 * bounded(total)", "level=1e16 * (n % 3 - 1)" if False else "level=0.3, mark=n", "flow=push.clamped(1.0)"))
+        amount = self.rng.choice(
+            (
+                "level=0.1 * bounded(total)",
+                "level=1e16 * (n % 3 - 1)" if False else "level=0.3, mark=n",
+                "flow=push.clamped(1.0)",
+            )
+        )
         return [f"    world.deposit({layer}, {place}, {amount})"] * self.rng.choice((1, 1, 2))
 
     def act_emit(self, me: str, kinds: list[str]) -> list[str]:
@@ -480,8 +506,12 @@ class _Composer:
     def meeting(self) -> list[str]:
         rng = self.rng
         a, b = rng.choice(self.kinds), rng.choice(self.kinds)
-        when = rng.choice(("", "when=lambda a, b: a.code % 3 != b.code % 2, ", "when=lambda a, b: a.energy < b.energy, "))
-        by = rng.choice(("", "by=lambda a, b: (b.position - a.position).length2(), ", "by=lambda a, b: a.code % 5 - b.energy, "))
+        when = rng.choice(
+            ("", "when=lambda a, b: a.code % 3 != b.code % 2, ", "when=lambda a, b: a.energy < b.energy, ")
+        )
+        by = rng.choice(
+            ("", "by=lambda a, b: (b.position - a.position).length2(), ", "by=lambda a, b: a.code % 5 - b.energy, ")
+        )
         options = f"radius={rng.choice(self.radii)!r}, {when}{by}rounds={rng.choice((1, 1, 2, 3))}, "
         lines = self.turn("meeting", f"a: {a}, b: {b}", options)
         lines += [

@@ -19,7 +19,6 @@ from partitions.program import (
     Act,
     Column,
     Drawn,
-    Given,
     Inbox,
     MessageSpec,
     Observed,
@@ -39,21 +38,18 @@ from weaver.compiler.kernel import (
     known_arrays,
     lower_behavior,
     write_kernel,
-    write_scatter,
 )
 from weaver.compiler.meeting import lower_meeting, meeting_phase
 from weaver.compiler.model import SCRATCH, TIE_ARRAYS, Model
 from weaver.compiler.observing import shared_names, write_observation
+from weaver.compiler.population import write_sources
 from weaver.compiler.raster import diffusion_phase, write_fill
 from weaver.compiler.readers import check_readers
 from weaver.entity import Layer
 from weaver.errors import ModelError
 from weaver.lattice import make_lattice
 from weaver.obstacles import NAMES, Obstacles
-from weaver.placing import stored_columns
 from weaver.simulation import Simulation
-from weaver.sources import Added, Scatter
-from weaver.tables import ID_LIMIT
 from weaver.turns import Behavior, Diffusion, Meeting, Turn
 
 SIDE = (
@@ -274,7 +270,7 @@ def write(sim: Simulation) -> Written:
             ranks, lines = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
             texts += [act.lines, kernel.lines, lines]
             names += [kernel.name, *ranks.values()]
-    sources, scatters = _sources(made)
+    sources, scatters = write_sources(made.model, made.space)
     fills = [write_fill(model, t) for t in range(len(model.kinds)) if model.is_layer(t)]
     watched = _observations(model)
     texts += [lines for _, lines in watched]
@@ -538,62 +534,3 @@ def _identity(
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]
     parts += [(name, a.dtype.str, hashlib.sha256(a.data).hexdigest()) for name, a in statics.items()]
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def _sources(made: Plan) -> tuple[list[Drawn | Given], list[Made]]:
-    model = made.model
-    sources: list[Drawn | Given] = []
-    scatters = []
-    next_id = 0
-    chosen: list[np.ndarray[Any, Any]] = []
-    counted: list[tuple[int, int]] = []
-    for source in model.sim.sources:
-        type = model.kinds.index(source.type)
-        if isinstance(source, Added) and "id" in source.fields:
-            ids = np.ascontiguousarray(source.fields["id"], np.int64)
-            chosen.append(ids)
-            sources.append(Given(type, ids, _columns(made, source, type)))
-            next_id = max(next_id, int(ids.max(initial=-1)) + 1)
-            continue
-        first, next_id = next_id, _counted_on(source, next_id)
-        counted.append((first, next_id))
-        if isinstance(source, Added):
-            sources.append(Given(type, np.arange(first, next_id, dtype=np.int64), _columns(made, source, type)))
-        else:
-            scatter = write_scatter(model, source, first)
-            scatters.append(scatter)
-            sources.append(Drawn(type, source.count, first, scatter.name, tuple(a.name for a in scatter.arguments)))
-    _check_unique(np.concatenate(chosen) if chosen else np.empty(0, np.int64), counted)
-    seating.seat(model, sources)
-    return sources, scatters
-
-
-def _counted_on(source: Scatter | Added, first: int) -> int:
-    """The id after those of a source that is numbered on from `first`."""
-    if first + source.count > ID_LIMIT:
-        raise ModelError(
-            f"ids from {first} on were left for {source.count} {source.type.__name__}; ids are whole numbers from 0 to "
-            f"2^62 - 1, and entities without an id column are numbered on.\n"
-            f"Larger ones are kept for entities that are born in a run.\n"
-            f"Choose smaller ids where the id column is given."
-        )
-    return first + source.count
-
-
-def _check_unique(chosen: np.ndarray[Any, Any], counted: list[tuple[int, int]]) -> None:
-    """Compare the given ids with each other and with the ranges of counted ones, which are not written out."""
-    unique, counts = np.unique(chosen, return_counts=True)
-    twice = counts > 1
-    for first, end in counted:
-        twice |= (unique >= first) & (unique < end)
-    if twice.any():
-        raise ModelError(
-            f"id {unique[twice][0]} was given to two entities; ids are unique over all types.\n"
-            f"Neither could be told from the other.\n"
-            f"Give other ids, or leave the id column out."
-        )
-
-
-def _columns(made: Plan, source: Added, type: int) -> tuple[np.ndarray[Any, Any], ...]:
-    fields = made.model.fields[type].values()
-    return tuple(stored_columns(source.type.__name__, fields, made.space, source.count, source.fields).values())
