@@ -154,15 +154,9 @@ class _Composer:
                 where = f"rng.integers(0, 4, ({n}, {self.dim})) / 4 * {size} + {low}"
             lines.append(f"p, v = {where}, rng.normal(0, 0.3, ({n}, {self.dim}))")
             lines.append(f"e, c = rng.uniform(0, 2, {n}), rng.integers(0, 100, {n})")
-<<<<<<< HEAD
             lines.append(
-                f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order], friend=k[order][::-1][order])"
-                if False
-                else f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])"
+                f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])"
             )
-=======
-            lines.append(f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])")
->>>>>>> verify
         lines.append("ids = ids[:used]")
         if self.links:
             lines += [
@@ -294,7 +288,10 @@ class _Composer:
             f"        total += some{k}.energy * world.random()",
         ]
         if self.readers:
-            lines += [f"        if not some{k}.flag:", f"            world.send(some{k}.id, {self.message(f'some{k}')})"]
+            lines += [
+                f"        if not some{k}.flag:",
+                f"            world.send(some{k}.id, {self.message(f'some{k}')})",
+            ]
         return lines
 
     def reduce(self, k: int, kinds: str, r: str) -> list[str]:
@@ -403,17 +400,9 @@ class _Composer:
         kind, rng = self.rng.choice(self.kinds), self.rng
         crowd = f"{me}.id % 3 == 0" if rng.random() < 0.3 else "world.random() < 0.3"
         where = rng.choice(("", f"{me}.position, ", f"{me}.position + {self.step(1.4)}, "))
-<<<<<<< HEAD
         values = rng.choice(
-            (
-                f"energy={me}.energy * 0.5, code={me}.code + n",
-                "velocity=push.clamped(0.5)",
-                "few=(n, 4, 5)" if False else "flag=True",
-            )
+            (f"energy={me}.energy * 0.5, code={me}.code + n", "velocity=push.clamped(0.5)", "flag=True")
         )
-=======
-        values = rng.choice((f"energy={me}.energy * 0.5, code={me}.code + n", "velocity=push.clamped(0.5)", "flag=True"))
->>>>>>> verify
         return [
             f'    if world.observed("n_{kind}") < {rng.choice((60, 100))} and {crowd}:',
             f"        world.spawn({kind}, {where}{values})",
@@ -424,14 +413,10 @@ class _Composer:
         return [f"    if {guard} and world.random() < 0.15:", f"        world.remove({me})"]
 
     def act_become(self, me: str, kinds: list[str]) -> list[str]:
-<<<<<<< HEAD
-        to = self.rng.choice(self.free if set(kinds) <= set(self.free) else self.settled)
-=======
         others = [k for k in (self.free if set(kinds) <= set(self.free) else self.settled) if k not in kinds]
         if not others:
             return []
         to = self.rng.choice(others)
->>>>>>> verify
         values = self.rng.choice(("", ", code=n + 7", f", energy={me}.energy + 1, velocity=push.clamped(0.3)"))
         return ["    if world.random() < 0.1:", f"        world.become({me}, {to}{values})"]
 
@@ -440,17 +425,7 @@ class _Composer:
             return []
         layer = self.rng.choice(self.layers)
         place = self.rng.choice((f"{me}.position", f"{me}.position + {self.step(1.4)}"))
-<<<<<<< HEAD
-        amount = self.rng.choice(
-            (
-                "level=0.1 * bounded(total)",
-                "level=1e16 * (n % 3 - 1)" if False else "level=0.3, mark=n",
-                "flow=push.clamped(1.0)",
-            )
-        )
-=======
         amount = self.rng.choice(("level=0.1 * bounded(total)", "level=0.3, mark=n", "flow=push.clamped(1.0)"))
->>>>>>> verify
         return [f"    world.deposit({layer}, {place}, {amount})"] * self.rng.choice((1, 1, 2))
 
     def act_emit(self, me: str, kinds: list[str]) -> list[str]:
