@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import pytest
 
+from tests.apps.test_wolf_sheep import LARGE
 from weaver.load import bundled_apps, load_app
 
 SMALL = {
     "ants": ({}, 25),
     "bottleneck": ({}, 30),
-    "circles": ({"count": 2000}, 5),
+    "circles": ({"count": 4000}, 5),
     "diffusion": ({}, 10),
-    "dla": ({"size": 120}, 300),
-    "epidemic": ({"people": 2000}, 10),
+    "dla": ({}, 60),
+    "epidemic": ({"people": 8000}, 10),
     "flocking": ({}, 2),
-    "forest_fire": ({"size": 60}, 30),
-    "gas": ({"side": 60}, 15),
-    "life": ({"size": 80}, 20),
+    "forest_fire": ({"size": 200}, 30),
+    "gas": ({"side": 120}, 15),
+    "life": ({}, 20),
     "melt": ({"cells": 8}, 5),
-    "pathfinding": ({"walkers": 300}, 20),
-    "rumour": ({"people": 500, "ties": 4, "pace": 0.5}, 20),
+    "pathfinding": ({"walkers": 400}, 20),
+    "rumour": ({"people": 4000, "ties": 10, "pace": 0.5}, 20),
     "schelling": ({}, 6),
-    "slime": ({"size": 64}, 10),
+    "slime": ({"size": 128}, 10),
     "sugarscape": ({}, 10),
-    "termites": ({"termites": 100}, 30),
-    "traffic": ({"length": 120, "streets": 4}, 40),
-    "vicsek": ({"side": 20}, 10),
-    "wolf_sheep": ({}, 25),
-    "zombies": ({"scale": 0.001}, 14),
+    "termites": ({}, 30),
+    "traffic": ({"length": 160, "streets": 4, "density": 0.2}, 40),
+    "vicsek": ({"side": 10}, 10),
+    "wolf_sheep": (LARGE, 25),
+    "zombies": ({"scale": 0.002}, 14),
 }
-"""App -> (parameters of a small world, ticks)."""
+"""App -> (parameters of a small world, that of its own tests where it can be, so that it is compiled once; ticks)."""
 
 
 def test_every_app_is_tried():

@@ -30,22 +30,20 @@ class _Composer:
         if self.hex:
             self.lengths[1] = rng.choice((8, 12, 20)) * math.sqrt(3) / 2
         self.boundaries = [rng.choice(BOUNDARIES) for _ in range(self.dim)]
-        if rng.random() < 0.05:
+        if rng.random() < 0.02:
             self.boundaries[0] = "strict"
         self.origin = rng.choice(((0,) * self.dim, (-8, 4, 1000)[: self.dim]))
-        self.free = list(FREE[: rng.randint(1, 3)])
-        self.settled = ["Moss", "Fern"][: rng.choice((0, 1, 2, 2))]
+        self.free = list(FREE[: rng.choice((1, 1, 2))])
+        self.settled = ["Moss", "Fern"][: rng.choice((0, 0, 1, 2))]
         if self.hex and not self.settled:
             self.settled = ["Moss"]
         self.kinds = self.free + self.settled
         self.spacing = 1.0 if self.hex else rng.choice((0.5, 1.0, 2.0) if self.dim == 2 else (1.0, 2.0))
-        self.layers = [] if self.hex else ["Soil", "Air"][: rng.choice((0, 1, 2, 2))]
-        self.links = rng.random() < 0.5
-        self.walls = rng.random() < 0.4
-        self.table = rng.random() < 0.4
+        self.layers = [] if self.hex else ["Soil", "Air"][: rng.choice((0, 0, 1, 2))]
+        self.links, self.walls, self.table = (rng.random() < 0.35 for _ in range(3))
         self.radii = [r for r in (0.7, 1.5, 2.5) if r < min(self.lengths) / 2 - 0.1]
-        self.readers: dict[str, list[str]] = {m: self.some() for m in ("Hit", "Note")}
-        self.count = 0
+        self.readers: dict[str, list[str]] = {m: self.some() for m in rng.choice(((), ("Hit",), ("Hit", "Note")))}
+        self.count, self.limit = 0, 1.9
 
     # ---- The file ----
 
@@ -80,10 +78,10 @@ class _Composer:
             lines.append(f'sim.observe("n_{kind}", {kind}, "count")')
         lines += [*self.observations(), "", ""]
         turns = [self.reader(m) for m in self.readers]
-        turns += [self.behavior() for _ in range(rng.randint(2, 3))]
+        turns += [self.behavior() for _ in range(rng.randint(1, 2))]
         if self.settled:
             turns.append(self.walker())
-        turns += [self.meeting() for _ in range(rng.randint(0, 2))]
+        turns += [self.meeting() for _ in range(rng.randint(0, 1))]
         if self.layers:
             turns += [self.cell_behavior() for _ in range(rng.randint(0, 1))]
             turns += [self.cell_meeting() for _ in range(rng.randint(0, 1))]
@@ -143,19 +141,22 @@ class _Composer:
         lines.append("used = 0")
         n_sites = math.prod(size) / (self.spacing**self.dim) / (math.sqrt(3) / 2 if self.hex else 1)
         for kind in self.kinds:
-            n = rng.choice((0, 1, 20, 40, 60))
+            n = rng.choice((20, 40, 60)) if kind == self.free[0] else rng.choice((0, 1, 20, 40))
             if kind in self.settled:
                 n = min(rng.choice((5, 20, 60)), int(n_sites / 4))
-                lines.append(f"sim.scatter({kind}, {n}, energy=lambda rng: rng.uniform(0.0, 2.0), code=lambda rng: rng.integer(0, 100))")
+                lines.append(
+                    f"sim.scatter({kind}, {n}, energy=lambda rng: rng.uniform(0.0, 2.0), code=lambda rng: rng.integer(0, 100))"
+                )
                 continue
             lines.append(f"k, used = ids[used : used + {n}], used + {n}")
             where = f"rng.uniform(0, 1, ({n}, {self.dim})) * {size} + {low}"
             if rng.random() < 0.3:  # on corners and seams, many on one spot
-                where = f"rng.integers(0, 5, ({n}, {self.dim})) / 4 * {size} + {low}"
+                where = f"rng.integers(0, 4, ({n}, {self.dim})) / 4 * {size} + {low}"
             lines.append(f"p, v = {where}, rng.normal(0, 0.3, ({n}, {self.dim}))")
             lines.append(f"e, c = rng.uniform(0, 2, {n}), rng.integers(0, 100, {n})")
-            lines.append(f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order], friend=k[order][::-1][order])" if False else
-                         f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])")
+            lines.append(
+                f"sim.add({kind}, position=p[order], velocity=v[order], energy=e[order], code=c[order], id=k[order])"
+            )
         lines.append("ids = ids[:used]")
         if self.links:
             lines += [
@@ -176,7 +177,10 @@ class _Composer:
                 f"discs=[({x + 0.5 * w}, {y + 0.5 * h}, {0.15 * min(w, h)})])"
             )
         elif self.walls:
-            corner = [tuple(o + f * s for o, s, f in zip(low, size, fs, strict=True)) for fs in ((0.1, 0.2, 0.3), (0.9, 0.3, 0.6), (0.4, 0.8, 0.5))]
+            corner = [
+                tuple(o + f * s for o, s, f in zip(low, size, fs, strict=True))
+                for fs in ((0.1, 0.2, 0.3), (0.9, 0.3, 0.6), (0.4, 0.8, 0.5))
+            ]
             lines.append(f"sim.geometry(triangles=[{tuple(corner)!r}])")
         return lines
 
@@ -184,7 +188,7 @@ class _Composer:
 
     def some(self, of: list[str] | None = None) -> list[str]:
         kinds = self.kinds if of is None else of
-        return sorted(self.rng.sample(kinds, self.rng.randint(1, len(kinds))), key=kinds.index)
+        return sorted(self.rng.sample(kinds, min(self.rng.choice((1, 1, 1, 2)), len(kinds))), key=kinds.index)
 
     def union(self, of: list[str] | None = None) -> str:
         return " | ".join(self.some(of))
@@ -197,11 +201,13 @@ class _Composer:
         return f"{word}{self.count}"
 
     def step(self, size: float) -> str:
-        """A vector of components up to `size`."""
+        """A vector of components up to `size`, or less where the reach is the default one."""
+        size = min(size, self.limit)
         return f"Vec({', '.join(f'world.uniform(-{size}, {size})' for _ in range(self.dim))})"
 
     def turn(self, word: str, me: str, options: str = "", jumps: bool = False) -> list[str]:
         every = self.rng.choice((1, 1, 1, 2, 3))
+        self.limit = 0.4 if jumps or word == "meeting" else 1.9
         reach = "jumps=True" if jumps else f"reach={self.reach!r}"
         return [
             f"@sim.{word}({options}every={every}, at={self.rng.randrange(every)}, {reach})",
@@ -248,7 +254,7 @@ class _Composer:
         ]
         if self.rng.random() < 0.5:
             lines += ["        if n > 8:", "            break", "    else:", "        total += 0.5"]
-        if self.rng.random() < 0.5:
+        if self.readers and self.rng.random() < 0.5:
             lines += [
                 f"    for other in world.near(ME, {kinds}, radius={r}):",
                 "        if other.flag:",
@@ -259,28 +265,34 @@ class _Composer:
         return lines
 
     def message(self, to: str) -> str:
-        if self.rng.random() < 0.5:
+        if self.rng.choice(list(self.readers)) == "Hit":
             return f"Hit(amount=bounded(total), code=n + {to}.code, way=push)"
         return f"Note({to}.code + n * 1000)"
 
     def nearest(self, k: int, kinds: str, r: str) -> list[str]:
-        return [
+        lines = [
             f"    found{k} = world.nearest(ME, {kinds}, radius={r}, when=lambda o: o.energy > 0.3)",
             f"    if found{k}:",
             f"        push += world.offset(ME, found{k}) * 0.1",
             f"        total += found{k}.energy",
             f"        n += found{k}.id % 5",
-            f"        world.send(found{k}, {self.message(f'found{k}')})",
         ]
+        if self.readers:
+            lines.append(f"        world.send(found{k}, {self.message(f'found{k}')})")
+        return lines
 
     def pick(self, k: int, kinds: str, r: str) -> list[str]:
-        return [
+        lines = [
             f"    some{k} = world.pick(ME, {kinds}, {r})",
             f"    if some{k} is not None:",
             f"        total += some{k}.energy * world.random()",
-            f"        if not some{k}.flag:",
-            f"            world.send(some{k}.id, {self.message(f'some{k}')})",
         ]
+        if self.readers:
+            lines += [
+                f"        if not some{k}.flag:",
+                f"            world.send(some{k}.id, {self.message(f'some{k}')})",
+            ]
+        return lines
 
     def reduce(self, k: int, kinds: str, r: str) -> list[str]:
         return [
@@ -311,7 +323,13 @@ class _Composer:
         return [f'    push += world.gradient({layer}, ME.position, "level") * 0.2']
 
     def sites(self, k: int, kinds: str, r: str) -> list[str]:
-        number = "" if self.hex else self.rng.choice((", 4", ", 8", "")) if self.dim == 2 else self.rng.choice((", 6", ", 26"))
+        number = (
+            ""
+            if self.hex
+            else self.rng.choice((", 4", ", 8", ""))
+            if self.dim == 2
+            else self.rng.choice((", 6", ", 26"))
+        )
         lines = [
             f"    for other in world.neighbors(ME, {self.union(self.settled)}{number}):",
             "        n += 1 + other.id % 3",
@@ -335,7 +353,7 @@ class _Composer:
             "        push += world.offset(ME, other) * 0.01",
             "        n = n * 3 + other.code % 100",
         ]
-        if self.rng.random() < 0.5:
+        if self.readers and self.rng.random() < 0.5:
             lines += ["        if other.flag:", f"            world.send(other, {self.message('other')})"]
         return lines
 
@@ -382,7 +400,9 @@ class _Composer:
         kind, rng = self.rng.choice(self.kinds), self.rng
         crowd = f"{me}.id % 3 == 0" if rng.random() < 0.3 else "world.random() < 0.3"
         where = rng.choice(("", f"{me}.position, ", f"{me}.position + {self.step(1.4)}, "))
-        values = rng.choice((f"energy={me}.energy * 0.5, code={me}.code + n", "velocity=push.clamped(0.5)", "few=(n, 4, 5)" if False else "flag=True"))
+        values = rng.choice(
+            (f"energy={me}.energy * 0.5, code={me}.code + n", "velocity=push.clamped(0.5)", "flag=True")
+        )
         return [
             f'    if world.observed("n_{kind}") < {rng.choice((60, 100))} and {crowd}:',
             f"        world.spawn({kind}, {where}{values})",
@@ -393,7 +413,10 @@ class _Composer:
         return [f"    if {guard} and world.random() < 0.15:", f"        world.remove({me})"]
 
     def act_become(self, me: str, kinds: list[str]) -> list[str]:
-        to = self.rng.choice([k for k in (self.free if set(kinds) <= set(self.free) else self.settled)])
+        others = [k for k in (self.free if set(kinds) <= set(self.free) else self.settled) if k not in kinds]
+        if not others:
+            return []
+        to = self.rng.choice(others)
         values = self.rng.choice(("", ", code=n + 7", f", energy={me}.energy + 1, velocity=push.clamped(0.3)"))
         return ["    if world.random() < 0.1:", f"        world.become({me}, {to}{values})"]
 
@@ -402,7 +425,7 @@ class _Composer:
             return []
         layer = self.rng.choice(self.layers)
         place = self.rng.choice((f"{me}.position", f"{me}.position + {self.step(1.4)}"))
-        amount = self.rng.choice(("level=0.1 * bounded(total)", "level=1e16 * (n % 3 - 1)" if False else "level=0.3, mark=n", "flow=push.clamped(1.0)"))
+        amount = self.rng.choice(("level=0.1 * bounded(total)", "level=0.3, mark=n", "flow=push.clamped(1.0)"))
         return [f"    world.deposit({layer}, {place}, {amount})"] * self.rng.choice((1, 1, 2))
 
     def act_emit(self, me: str, kinds: list[str]) -> list[str]:
@@ -413,6 +436,8 @@ class _Composer:
 
     def act_write_home(self, me: str, kinds: list[str]) -> list[str]:
         """A message by id to one whom I remember, alive or dead."""
+        if "Hit" not in self.readers:
+            return []
         return [
             f"    if {me}.friend >= 0 and n % 2 == 0:",
             f"        world.send({me}.friend, Hit(code={me}.code))",
@@ -431,7 +456,7 @@ class _Composer:
         jumps = rng.random() < 0.15
         lines = self.turn("behavior", f"me: {' | '.join(kinds)}", jumps=jumps)
         lines += self.looks(1, "me", kinds, rng.randint(1, 2))
-        acts = [self.act_spawn, self.act_remove, self.act_emit, self.act_deposit, self.act_write_home]
+        acts = [self.act_spawn, self.act_spawn, self.act_remove, self.act_emit, self.act_deposit, self.act_write_home]
         becomes = not mixed and rng.random() < 0.3
         for act in rng.sample(acts, rng.randint(1, 3)):
             lines += act("me", kinds)
@@ -480,8 +505,12 @@ class _Composer:
     def meeting(self) -> list[str]:
         rng = self.rng
         a, b = rng.choice(self.kinds), rng.choice(self.kinds)
-        when = rng.choice(("", "when=lambda a, b: a.code % 3 != b.code % 2, ", "when=lambda a, b: a.energy < b.energy, "))
-        by = rng.choice(("", "by=lambda a, b: (b.position - a.position).length2(), ", "by=lambda a, b: a.code % 5 - b.energy, "))
+        when = rng.choice(
+            ("", "when=lambda a, b: a.code % 3 != b.code % 2, ", "when=lambda a, b: a.energy < b.energy, ")
+        )
+        by = rng.choice(
+            ("", "by=lambda a, b: (b.position - a.position).length2(), ", "by=lambda a, b: a.code % 5 - b.energy, ")
+        )
         options = f"radius={rng.choice(self.radii)!r}, {when}{by}rounds={rng.choice((1, 1, 2, 3))}, "
         lines = self.turn("meeting", f"a: {a}, b: {b}", options)
         lines += [
@@ -493,10 +522,10 @@ class _Composer:
             "    a.code, b.code = mixed(a.code, b.code), mixed(b.code, n)",
         ]
         for act in rng.sample((self.act_spawn, self.act_emit, self.act_deposit), rng.randint(0, 2)):
-            lines += act(rng.choice("ab") if act != self.act_spawn else "a", [a])
+            lines += act("a", [a])
         if rng.random() < 0.4:
             lines += [f'    if world.observed("n_{b}") > 6:', "        world.remove(b)"]
-        if rng.random() < 0.4:
+        if self.readers and rng.random() < 0.5:
             lines.append(f"    world.send(b, {self.message('b')})")
         if rng.random() < 0.5:
             lines.append(f"    {rng.choice('ab')}.position += push * 0.3")
