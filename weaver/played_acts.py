@@ -218,7 +218,10 @@ class Conclusion:
             if name in given:
                 values[name] = given[name]
             elif name in outcome.rows.fields:
-                values[name] = converted(f, getattr(outcome.me, name))
+                value = getattr(outcome.me, name)
+                if name == "position" and name not in written_by(outcome.me):  # not the image that somebody met
+                    value = outcome.rows.values(name)[row_of(outcome.me)]
+                values[name] = converted(f, value)
             else:
                 values[name] = default(f)
         return target, values

@@ -17,6 +17,10 @@ from weaver.interpreter import Interpreter
 from weaver.random import key, rank, uniform
 
 
+class Shorn(wv.Entity):
+    pass
+
+
 class Wolf(wv.Entity):
     met: int = -1
     again: int = -1
@@ -125,12 +129,16 @@ def test_within_one_type_a_is_the_one_of_smaller_id_and_each_meets_once(play):
 def test_both_see_a_in_the_box_and_b_at_the_image_nearest_to_it_and_both_may_move(play):
     sim = world_of((40, 40))
 
-    @sim.meeting(radius=3.0)
+    @sim.meeting(radius=3.0, every=2)
     def bump(wolf: Wolf, sheep: Sheep, world: wv.World):
         wolf.saw, sheep.saw, sheep.own = sheep.position, wolf.position, sheep.position
         towards = world.offset(wolf, sheep)
         wolf.position += 0.5 * towards
         sheep.position -= 0.25 * towards
+
+    @sim.meeting(radius=0.5, every=2, at=1)
+    def shear(wolf: Wolf, sheep: Sheep, world: wv.World):
+        world.become(sheep, Shorn)
 
     sim.add(Wolf, position=[(0.5, 10), (39.5, 20), (10, 39.5), (20, 20), (30, 30)])
     sim.add(Sheep, position=[(39.5, 10), (0.5, 20), (10, 0.5), (21, 20)])
@@ -141,6 +149,8 @@ def test_both_see_a_in_the_box_and_b_at_the_image_nearest_to_it_and_both_may_mov
     assert sheep["saw"].tolist() == [[0.5, 10], [39.5, 20], [10, 39.5], [20, 20]]
     assert wolf["position"].tolist() == [[0, 10], [0, 20], [10, 0], [20.5, 20], [30, 30]]
     assert sheep["position"].tolist() == [[39.75, 10], [0.25, 20], [10, 0.25], [20.75, 20]]
+    player.step(1)  # the first three meet across a seam, and stay where they are
+    assert player.of(Shorn)["position"].tolist() == sheep["position"].tolist()
 
 
 def test_draws_are_a_s_on_both_sides_and_births_count_once(play):
