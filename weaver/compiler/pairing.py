@@ -294,6 +294,7 @@ class Pairing:
                 mine_is, theirs_is = f"me_{f}_", f"you_{f}_"
                 held = by_role(role, theirs_is, mine_is) if k else by_role(role, mine_is, theirs_is)
                 arguments.append(f"{side}_place_" if f == "position" else held)
+        arguments = [low.named(argument) for argument in arguments]
         results = [f"{side}_{f}_" for own, side in zip(sides, "ab", strict=True) for f in own.written]
         call = f"body_{self.meeting.name}_({', '.join(arguments)})"
         low.emit(f"({', '.join(results)},) = {call}" if results else call)

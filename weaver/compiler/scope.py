@@ -156,6 +156,14 @@ class Scope:
         self.temporaries += 1
         return f"{stem}{self.temporaries}_"
 
+    def named(self, code: str) -> str:
+        """The value under a name if its text branches, which numba cannot read among more than thirty arguments."""
+        if not any(word in code for word in (" if ", " and ", " or ")):
+            return code
+        name = self.temporary()
+        self.emit(f"{name} = {code}")
+        return name
+
     def need(self, name: str) -> str:
         """Use a name that the kernel provides."""
         self.context.setdefault(name)
