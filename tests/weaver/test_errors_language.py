@@ -1,6 +1,5 @@
 """What an author may do wrong with the words of the language, and what he is told: what, why, and what to write."""
 
-
 import pytest
 
 import weaver as wv
