@@ -262,11 +262,7 @@ def _cells(
         "    for cellx_ in range(x0_ + rimx_, x1_ + rimx_):",
         f"        here_ = {row_of_cells} * {t}_ex_ + cellx_",
         f"        begin_, stop_ = {start}[here_], {start}[here_ + ONE_]",
-        *(
-            ["        from_row_ = max(begin_, np.uintp(status_[5]))  # in a cell too"]
-            if resumed
-            else []
-        ),
+        *(["        from_row_ = max(begin_, np.uintp(status_[5]))  # in a cell too"] if resumed else []),
         "        if from_row_ >= stop_:" if resumed else "        if begin_ == stop_:",
         "            continue",
         *(f"        {line}" for strip in strips for line in strip.fill(model, t)),
