@@ -175,7 +175,7 @@ class Fields(Records):
 
     def deposit(self, layer: type[Any], /, position: Any, **amounts: Any) -> None:
         """Add to fields of the cell that holds a place."""
-        cells, sequence = self._stage.cells(layer), self._acts.next()
+        cells = self._stage.cells(layer)
         for name in amounts:
             field = cells.fields.get(name)
             if field is None or field.kind == "bool" or field.enum is not None or field.length:
@@ -189,7 +189,7 @@ class Fields(Records):
         q, left = self._within(position, True)
         if not left:
             index, _ = cells.holding(q)
-            self._acts.deposits.append(Deposit(sequence, layer, cells.number(index), given))
+            self._acts.deposits.append(Deposit(self._acts.next(), layer, cells.number(index), given))
 
     def _cell(self, cells: CellRows, index: tuple[int, ...], turns: tuple[int, ...]) -> Any:
         return self._stage.other(cells, cells.number(index), cells.centre(index, turns), turns)
