@@ -17,6 +17,7 @@ from partitions.cluster import Cluster
 from partitions.local import Local
 from partitions.program import Program
 from partitions.runtime import Runtime
+from tests.weaver.composed import composition
 from tests.weaver.generated import load, program
 from tests.weaver.test_same_bits import smaller
 from weaver.compiler import compile
@@ -29,13 +30,18 @@ GENERATED = (133, 160, 295, 338)
 """Seeds of programs with 10 to 24 blocks: three dimensions, float32, seams, deaths, jumps, `at=`, `pick`, `every`."""
 CASES = ["flocking", "bottleneck", *map(str, GENERATED)]
 TICKS = 8
+COMPOSED = ("composed 12", "composed 17")
+"""Programs of every word: births, sites, meetings, links, layers, messages by id."""
 SPREAD = ["flocking", "bottleneck", "133", "295"]
 """What runs on two raylets as well."""
 
 
 @cache
 def compiled(case: str) -> Program:
-    """The program of a bundled app, the flock made smaller, or of a generated one."""
+    """The program of a bundled app, the flock made smaller, or of a generated or composed one."""
+    if case in COMPOSED:
+        with TemporaryDirectory() as folder:
+            return compile(load(composition(int(case.split()[1])), Path(folder), case.replace(" ", "_ray_")).sim)
     if case.isdigit():
         with TemporaryDirectory() as folder:
             return compile(load(program(int(case)), Path(folder), f"ray_{case}").sim)
@@ -66,6 +72,12 @@ def alone(case: str) -> list[tuple[str, dict[int, int], dict[int, int]]]:
 def test_workers_do_not_change_a_bit(ray_cluster: str, case: str, workers: int) -> None:
     with Cluster(compiled(case), workers, partitions=2 * workers + 1) as runtime:
         assert (runtime.workers, runtime.partitions) == (workers, 2 * workers + 1)
+        assert history(runtime) == alone(case)
+
+
+@pytest.mark.parametrize("case", COMPOSED)
+def test_workers_do_not_change_a_bit_of_any_word(ray_cluster: str, case: str) -> None:
+    with Cluster(compiled(case), 2, partitions=5) as runtime:
         assert history(runtime) == alone(case)
 
 
