@@ -88,6 +88,10 @@ def call_helper(low: Expressions, node: ast.Call, function: types.FunctionType) 
         model.helpers[known] = _lower(low, source, me, partner, world, refs, [n for n in bound if n in values])
     helper, sub = model.helpers[known]
     codes = dict(zip(values, low.values(list(values.values())), strict=True))
+    for name, code in codes.items():
+        if " if " in code:  # which numba cannot read among more than thirty arguments
+            codes[name] = low.temporary()
+            low.emit(f"{codes[name]} = {code}")
     for name in helper.context:
         low.need(name)
     theirs = {own.prefix: own for own in low.own.values()}
