@@ -1,9 +1,12 @@
 """What an author may do wrong with the words of the language, and what he is told: what, why, and what to write."""
 
+import math
+
 import pytest
 
 import weaver as wv
 from weaver.compiler.build import write
+from weaver.interpreter import Interpreter
 
 GRID, HONEYCOMB = wv.Sites(1.0), wv.Sites(1.0, "hex")
 
