@@ -13,8 +13,10 @@ from numba.extending import overload
 
 from weaver.random import rank
 
-strict = njit(fastmath=False, error_model="numpy", nogil=True)
-"""Without reassociation. The options are stated because numba takes an unstated one from the first caller."""
+strict = njit(fastmath=False, error_model="numpy", nogil=True, forceinline=True, _nrt=False)
+"""Without reassociation. All options are stated because numba takes an unstated one from the first caller: a function that
+the interpreter had called first would be inlined otherwise than one that a kernel met first, and the kernel's own sums
+associated otherwise for it."""
 
 NOT_FINITE, TOO_FAR, LEFT, LOOKED_TOO_FAR, NO_DRAWS, NOBODY, OUTSIDE, NO_ELEMENT = 1, 2, 3, 4, 5, 6, 7, 8
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from weaver.entity import Entity, Layer, fields_of
 from weaver.errors import ModelError, WeaverError
+from weaver.field import Declared
 from weaver.message import Event, Link, Message
 from weaver.observation import Observation, check_condition, make_observation
 from weaver.parameter import Parameter
@@ -35,6 +36,11 @@ if TYPE_CHECKING:
     from weaver.run import Run
 
 _BASES = (Entity, Layer, Message, Event, Link)
+_EXAMPLES: dict[type[Declared], str] = {
+    Entity: "class Bird(wv.Entity): ...",
+    Layer: "class Grass(wv.Layer, resolution=1.0): ...",
+    Link: "class Knows(wv.Link): ...",
+}
 
 Settings = Mapping[str, Any]
 settings: contextvars.ContextVar[Settings] = contextvars.ContextVar("settings", default=types.MappingProxyType({}))
@@ -284,13 +290,14 @@ class Simulation:
             )
         self.behaviors.append(Diffusion(name, layer, field, rate, decay, every, at))
 
-    def _register(self, kind: Any) -> None:
-        if not (isinstance(kind, type) and issubclass(kind, (Entity, Layer, Message, Link)) and kind not in _BASES):
+    def _register(self, kind: Any, *bases: type[Declared]) -> None:
+        allowed: tuple[type[Declared], ...] = bases or (Entity, Layer, Message, Link)
+        if not (isinstance(kind, type) and issubclass(kind, allowed) and kind not in _BASES):
+            names = " or ".join(f"wv.{base.__name__}" for base in bases or (Entity, Layer))
             raise ModelError(
-                f"{kind!r} was given where an entity type or layer is expected; that is a subclass of wv.Entity or "
-                f"wv.Layer.\n"
+                f"{kind!r:.80} was given where a subclass of {names} is expected.\n"
                 f"It would have no fields to fill.\n"
-                f"Declare class Bird(wv.Entity): ... and pass Bird."
+                f"Declare {_EXAMPLES[allowed[0]]} and pass it."
             )
         kinds: list[Any] = self._list_of(kind)
         if kind in kinds:
@@ -329,7 +336,7 @@ class Simulation:
         """
         from weaver.tables import read_columns
 
-        self._register(kind)
+        self._register(kind, Entity)
         count, columns = read_columns(kind, self.box.dim, table, fields)
         self.sources.append(Added(kind, count, columns))
 
@@ -345,7 +352,7 @@ class Simulation:
         Raises:
             ModelError: the count is negative, or a field is unknown.
         """
-        self._register(kind)
+        self._register(kind, Entity)
         number = float(count) if hasattr(count, "__float__") else float("nan")
         if not 0 <= number < 1 << 62:
             raise ModelError(
@@ -382,7 +389,7 @@ class Simulation:
         Raises:
             ModelError: a field is unknown, an array has another shape, or a picture cannot be read.
         """
-        self._register(layer)
+        self._register(layer, Layer)
         known = fields_of(layer, self.box.dim)
         for name in fields:
             if name not in known:
@@ -403,7 +410,7 @@ class Simulation:
         Raises:
             ModelError: lengths differ, an id is no id, or a field is unknown.
         """
-        self._register(link)
+        self._register(link, Link)
         from weaver.tables import read_links
 
         self.ties.append(read_links(link, a, b, fields))
@@ -471,7 +478,7 @@ class Simulation:
         Raises:
             ModelError: an argument is out of range.
         """
-        self._register(kind)
+        self._register(kind, Entity, Layer)
         taken = [*self.parameters, *(o.name for o in self.observations)]
         self.observations.append(make_observation(name, kind, what, how, every, where, bins, taken))
 

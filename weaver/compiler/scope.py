@@ -312,6 +312,13 @@ class Scope:
     def captured(self, node: ast.expr, value: Any) -> str:
         """Text of a value from outside the function."""
         if isinstance(value, Parameter):
+            if self.model.sim.parameters.get(value.name) is not value:
+                self.fail(
+                    node,
+                    f"the parameter {value.name!r} belongs to another simulation",
+                    "Its value would never change here.",
+                    f"Declare it here: sim.parameter({value.name!r}, {value.value!r}).",
+                )
             self.need("integers_" if value.integer else "reals_")
             return self.model.parameter(value)
         try:
