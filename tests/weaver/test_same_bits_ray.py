@@ -30,7 +30,7 @@ GENERATED = (133, 160, 295, 338)
 """Seeds of programs with 10 to 24 blocks: three dimensions, float32, seams, deaths, jumps, `at=`, `pick`, `every`."""
 CASES = ["flocking", "bottleneck", *map(str, GENERATED)]
 TICKS = 8
-COMPOSED = ("composed 12", "composed 17")
+COMPOSED = ("composed 12", "composed 26")
 """Programs of every word: births, sites, meetings, links, layers, messages by id."""
 SPREAD = ["flocking", "bottleneck", "133", "295"]
 """What runs on two raylets as well."""
@@ -41,7 +41,7 @@ def compiled(case: str) -> Program:
     """The program of a bundled app, the flock made smaller, or of a generated or composed one."""
     if case in COMPOSED:
         with TemporaryDirectory() as folder:
-            return compile(load(composition(int(case.split()[1])), Path(folder), case.replace(" ", "_ray_")).sim)
+            return compile(load(composition(int(case.split()[1])), Path(folder), case.replace(" ", "_")).sim)
     if case.isdigit():
         with TemporaryDirectory() as folder:
             return compile(load(program(int(case)), Path(folder), f"ray_{case}").sim)
@@ -75,7 +75,7 @@ def test_workers_do_not_change_a_bit(ray_cluster: str, case: str, workers: int) 
         assert history(runtime) == alone(case)
 
 
-@pytest.mark.parametrize("case", COMPOSED)
+@pytest.mark.parametrize("case", [COMPOSED[0], pytest.param(COMPOSED[1], marks=pytest.mark.slow)])
 def test_workers_do_not_change_a_bit_of_any_word(ray_cluster: str, case: str) -> None:
     with Cluster(compiled(case), 2, partitions=5) as runtime:
         assert history(runtime) == alone(case)
