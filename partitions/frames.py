@@ -1,61 +1,48 @@
-"""Frames: what a viewer gets of one tick, as bytes, and how a worker sends them without ever waiting.
+"""Frames: what a viewer gets of one tick, as bytes.
 
-A *part* is what one worker holds at one tick; the hub merges the parts of all workers into one *frame*. Both are the
-same bytes, little-endian and planar, so that a browser hands the buffers to WebGL without parsing them:
+A *part* is what one worker shows of one interest at one tick; the hub merges the parts of all workers into one *frame*.
+Both are the same bytes, little-endian, so that a browser hands the arrays to WebGL without parsing them:
 
-    72 bytes   magic "WVF1" | types u32 | part u32 | parts u32 | tick i64 | low 3 x f64 | high 3 x f64
-    per type   type index u32 | rows n u32 | flags u32 | 0 u32
-               positions u16[n, 3]      0 is `low`, 65535 is `high`, per axis
-               ids       i64[n]         when flags & 1
-               heading   i8[n, 3]       when flags & 2: unit direction times 127
-               scalar    f32[n]         when flags & 4: the field to colour by
-               each buffer is padded with zeros to a multiple of 4 bytes
+    magic "WVF2" | u32 size of the head | head | arrays
+    head     JSON, padded with spaces so that the arrays begin at a multiple of 8 bytes:
+             {"tick", "interest", "low", "high", "part", "parts", "cost", "blocks": [{"kind", "about", "arrays"}]}
+    arrays   each padded with zeros to a multiple of 8 bytes; the head names them in order as [name, dtype, shape]
 
-A `Publisher` lives in a worker. It talks to the hub over TCP after a challenge and response (HMAC-SHA256, both ways);
-nothing is ever unpickled. `due` is one comparison while nobody watches.
+Kinds of blocks, `about` and arrays (n entities; rasters are [z, y, x], one layer of z in two dimensions, row 0 at low y):
+
+    points     type, in_area, columns    positions u2[n, 3] (0 is low, 65535 is high), ids i8[n], heading i1[n, 3]
+                                         (unit direction times 127), column0, column1 ... f4[n]
+    density    type, in_area             counts u4[nz, ny, nx] over the frame's bounds
+    layer      layer, field, low, high,  values f2[nz, ny, nx], 0 to 1 of `range`; codes u1 where range is null
+               range, stride
+    selected   rows                      none
+    histogram  type, field, low, high,   counts i8[bins]
+               n, min, max
+    load       partitions, workers       none
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import hmac
 import json
-import secrets
-import socket
+import math
 import struct
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = [
-    "Frame",
-    "FrameError",
-    "Publisher",
-    "Rows",
-    "decode",
-    "encode",
-    "magnitude",
-    "merge",
-    "quantise",
-]
+__all__ = ["Block", "Frame", "FrameError", "coordinates", "decode", "encode", "merge"]
 
-MAGIC = b"WVF1"
+MAGIC = b"WVF2"
 LEVELS = 65535
-_HEADER = struct.Struct("<4sIIIq6d")
-_TYPE = struct.Struct("<IIII")
-_IDS, _HEADING, _SCALAR = 1, 2, 4
-
-# Messages between publisher and hub: u32 length, u8 kind, payload.
-PREFIX = struct.Struct("<IB")
-KIND_PART, KIND_SEEN, KIND_WISH = 1, 2, 3
-NONCE = 32
-HELLO = struct.Struct(f"<4s{NONCE}sII32s")
-_TIMEOUT = 10.0
+DTYPES = ("u1", "i1", "u2", "u4", "i8", "f2", "f4", "f8")
+LARGEST_HEAD = 1 << 24
+_START = struct.Struct("<4sI")
+_ALIGNED = 8
+Array = NDArray[Any]
+Corner = tuple[float, float, float]
 
 
 class FrameError(ValueError):
@@ -63,25 +50,18 @@ class FrameError(ValueError):
 
 
 @dataclass(frozen=True, eq=False)
-class Rows:
-    """The rows of one entity type in a frame.
+class Block:
+    """One thing that a frame shows; the module's docstring lists the kinds.
 
     Attributes:
-        type_index: position of the type in the world description.
-        positions: (n, 3) uint16, 0 at the low corner of the frame's bounds and 65535 at the high one; z is 0 in 2-D.
-        ids: (n,) int64, or None when nobody asked for them.
-        heading: (n, 3) int8, unit direction times 127, or None.
-        scalar: (n,) float32, the field to colour by in its own unit, or None.
+        kind: what it is.
+        about: JSON-able.
+        arrays: name -> array, in the order in which they are sent.
     """
 
-    type_index: int
-    positions: NDArray[np.uint16]
-    ids: NDArray[np.int64] | None = None
-    heading: NDArray[np.int8] | None = None
-    scalar: NDArray[np.float32] | None = None
-
-    def __len__(self) -> int:
-        return len(self.positions)
+    kind: str
+    about: Mapping[str, Any]
+    arrays: Mapping[str, Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,102 +70,68 @@ class Frame:
 
     Attributes:
         tick: the finished tick.
-        low: low corner of the world box, metres.
-        high: high corner of the world box, metres.
-        types: one entry per entity type that has rows here.
+        interest: number of the interest that it answers.
+        low: low corner of what positions and grids cover, in the world's unit of length.
+        high: high corner.
+        blocks: what it shows.
         part: which part this is, 0 <= part < parts.
         parts: how many parts make the whole frame.
+        cost: seconds that the worker spent on it; of a merged frame, the most.
     """
 
     tick: int
-    low: tuple[float, float, float]
-    high: tuple[float, float, float]
-    types: tuple[Rows, ...]
+    interest: int
+    low: Corner
+    high: Corner
+    blocks: tuple[Block, ...]
     part: int = 0
     parts: int = 1
+    cost: float = 0.0
 
-    def coordinates(self, rows: Rows) -> NDArray[np.float64]:
-        """Positions of `rows` in metres, (n, 3) float64, exact to (high - low) / 131070."""
-        low, high = np.array(self.low), np.array(self.high)
-        places: NDArray[np.float64] = low + rows.positions * ((high - low) / LEVELS)
-        return places
-
-
-def magnitude(components: Sequence[NDArray[Any]]) -> NDArray[np.float32]:
-    """Length of a vector field given as one array per component, (n,) float32."""
-    total = np.zeros(len(components[0]), np.float64)
-    for component in components:
-        total += np.square(component, dtype=np.float64)
-    return np.sqrt(total).astype(np.float32)
+    def find(self, kind: str, **about: Any) -> Block | None:
+        """The first block of a kind whose `about` holds these values."""
+        for block in self.blocks:
+            if block.kind == kind and all(block.about.get(key) == value for key, value in about.items()):
+                return block
+        return None
 
 
-def quantise(
-    type_index: int,
-    low: Sequence[float],
-    high: Sequence[float],
-    positions: Sequence[NDArray[Any]],
-    ids: NDArray[np.int64] | None = None,
-    heading: Sequence[NDArray[Any]] | None = None,
-    scalar: NDArray[Any] | None = None,
-) -> Rows:
-    """Copy the columns of one type into the small integers of a frame.
-
-    Args:
-        type_index: position of the type in the world description.
-        low: low corner of the bounds, 3 floats, metres.
-        high: high corner of the bounds; an axis of width 0 is stored as 0.
-        positions: 2 or 3 arrays (n,), metres; what lies outside the bounds is moved to their edge, NaN to `low`.
-        ids: (n,) int64 or None.
-        heading: 2 or 3 arrays (n,) of any length, or None; zero and NaN stay zero.
-        scalar: (n,) numbers or None.
-
-    Returns:
-        Rows that share no memory with the arguments.
-    """
-    n = len(positions[0])
-    stored = np.zeros((n, 3), np.uint16)
-    for axis, values in enumerate(positions):
-        width = high[axis] - low[axis]
-        if width > 0:
-            place = (np.asarray(values, np.float64) - low[axis]) * (LEVELS / width)
-            # fmax and fmin prefer the number to the NaN, so the cast below is always defined.
-            stored[:, axis] = np.rint(np.fmin(np.fmax(place, 0.0), LEVELS))
-    directions = None
-    if heading is not None:
-        length = magnitude(heading).astype(np.float64)
-        known = np.isfinite(length) & (length > 0)
-        scale = np.divide(127.0, length, out=np.zeros(n), where=known)
-        directions = np.zeros((n, 3), np.int8)
-        for axis, values in enumerate(heading):
-            directions[:, axis] = np.rint(np.where(known, values, 0.0) * scale).clip(-127, 127)
-    return Rows(
-        type_index,
-        stored,
-        None if ids is None else np.array(ids, np.int64),
-        directions,
-        None if scalar is None else np.array(scalar, np.float32),
-    )
+def coordinates(frame: Frame, block: Block) -> NDArray[np.float64]:
+    """Positions of a points block, (n, 3) float64, exact to (high - low) / 131070."""
+    low, high = np.array(frame.low), np.array(frame.high)
+    places: NDArray[np.float64] = low + block.arrays["positions"] * ((high - low) / LEVELS)
+    return places
 
 
 def encode(frame: Frame) -> bytes:
     """Bytes of a frame or part; `decode` gives it back exactly."""
-    chunks = [_HEADER.pack(MAGIC, len(frame.types), frame.part, frame.parts, frame.tick, *frame.low, *frame.high)]
-    for rows in frame.types:
-        flags = 0
-        buffers: list[NDArray[Any]] = [np.ascontiguousarray(rows.positions, "<u2")]
-        for flag, values, kind in (
-            (_IDS, rows.ids, "<i8"),
-            (_HEADING, rows.heading, "i1"),
-            (_SCALAR, rows.scalar, "<f4"),
-        ):
-            if values is not None:
-                flags |= flag
-                buffers.append(np.ascontiguousarray(values, kind))
-        chunks.append(_TYPE.pack(rows.type_index, len(rows), flags, 0))
-        for buffer in buffers:
-            chunks.append(buffer.tobytes())
-            chunks.append(b"\0" * (-buffer.nbytes % 4))
-    return b"".join(chunks)
+    listed, chunks = [], []
+    for block in frame.blocks:
+        arrays = []
+        for name, values in block.arrays.items():
+            kind = values.dtype.str[1:]
+            if kind not in DTYPES:
+                raise TypeError(f"{block.kind}.{name} has dtype {values.dtype}; a frame holds {', '.join(DTYPES)}")
+            arrays.append([name, kind, list(values.shape)])
+            data = np.ascontiguousarray(values, f"<{kind}").tobytes()
+            chunks.append(data)
+            chunks.append(b"\0" * (-len(data) % _ALIGNED))
+        listed.append({"kind": block.kind, "about": dict(block.about), "arrays": arrays})
+    head = json.dumps(
+        {
+            "tick": frame.tick,
+            "interest": frame.interest,
+            "low": frame.low,
+            "high": frame.high,
+            "part": frame.part,
+            "parts": frame.parts,
+            "cost": frame.cost,
+            "blocks": listed,
+        },
+        allow_nan=False,  # JSON has none, and a browser would refuse the whole frame
+    ).encode()
+    head += b" " * (-(len(head) + _START.size) % _ALIGNED)
+    return b"".join([_START.pack(MAGIC, len(head)), head, *chunks])
 
 
 def decode(data: bytes | bytearray | memoryview) -> Frame:
@@ -197,58 +143,68 @@ def decode(data: bytes | bytearray | memoryview) -> Frame:
     Raises:
         FrameError: the bytes are cut, too long, of another version, or contradict themselves.
     """
-    if len(data) < _HEADER.size:
-        raise FrameError(_broken(f"{len(data)} bytes, a header has {_HEADER.size}"))
-    magic, n_types, part, parts, tick, *bounds = _HEADER.unpack_from(data)
-    if magic != MAGIC:
-        raise FrameError(_broken(f"they start with {magic!r}, this version reads {MAGIC!r}"))
-    if not part < parts:
-        raise FrameError(_broken(f"part {part} of {parts}"))
-    if tick < 0 or not np.isfinite(bounds).all():
-        raise FrameError(_broken(f"tick {tick}, bounds {bounds}"))
-    at = _HEADER.size
-    types: list[Rows] = []
-    seen: set[int] = set()
-    for _ in range(n_types):
-        if len(data) - at < _TYPE.size:
-            raise FrameError(_broken(f"cut inside type {len(types)} of {n_types}"))
-        type_index, n, flags, zero = _TYPE.unpack_from(data, at)
-        at += _TYPE.size
-        if flags & ~(_IDS | _HEADING | _SCALAR) or zero or type_index in seen:
-            raise FrameError(_broken(f"type {type_index} with flags {flags} and {n} rows"))
-        seen.add(type_index)
-        arrays: list[NDArray[Any] | None] = []
-        for wanted, kind, width in (
-            (True, "<u2", 3),
-            (flags & _IDS, "<i8", 1),
-            (flags & _HEADING, "i1", 3),
-            (flags & _SCALAR, "<f4", 1),
-        ):
-            if not wanted:
-                arrays.append(None)
-                continue
-            size = np.dtype(kind).itemsize * n * width
-            if at + size + (-size % 4) > len(data):
-                raise FrameError(_broken(f"cut inside the buffers of type {type_index} with {n} rows"))
-            values = np.frombuffer(data, kind, n * width, at)
-            arrays.append(values.reshape(n, 3) if width == 3 else values)
-            at += size + (-size % 4)
-        positions, ids, heading, scalar = arrays
-        assert positions is not None
-        types.append(Rows(type_index, positions, ids, heading, scalar))
+    head, at = _head(data)
+    try:
+        blocks = []
+        for listed in head["blocks"]:
+            arrays: dict[str, Array] = {}
+            for name, kind, shape in listed["arrays"]:
+                if kind not in DTYPES or not all(type(n) is int and 0 <= n < 1 << 40 for n in shape) or name in arrays:
+                    raise FrameError(_broken(f"array {name!r} of {kind!r} with shape {shape!r}"))
+                dtype, count = np.dtype(f"<{kind}"), math.prod(shape)
+                size = dtype.itemsize * count
+                if at + size + (-size % _ALIGNED) > len(data):
+                    raise FrameError(_broken(f"cut inside array {name!r} of {count} numbers"))
+                arrays[str(name)] = np.frombuffer(data, dtype, count, at).reshape(shape)
+                at += size + (-size % _ALIGNED)
+            blocks.append(Block(str(listed["kind"]), dict(listed["about"]), arrays))
+        tick, interest, part, parts = (int(head[key]) for key in ("tick", "interest", "part", "parts"))
+        low, high = _corner(head["low"]), _corner(head["high"])
+        cost = float(head["cost"])
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        if isinstance(error, FrameError):
+            raise
+        raise FrameError(_broken(f"a head without sense: {type(error).__name__}: {error}")) from error
     if at != len(data):
         raise FrameError(_broken(f"{len(data) - at} bytes too many"))
-    low, high = bounds[:3], bounds[3:]
-    return Frame(tick, (low[0], low[1], low[2]), (high[0], high[1], high[2]), tuple(types), part, parts)
+    if not 0 <= part < parts or tick < 0:
+        raise FrameError(_broken(f"part {part} of {parts}, tick {tick}"))
+    return Frame(tick, interest, low, high, tuple(blocks), part, parts, cost)
+
+
+def _head(data: bytes | bytearray | memoryview) -> tuple[dict[str, Any], int]:
+    """The head, and where the arrays begin."""
+    if len(data) < _START.size:
+        raise FrameError(_broken(f"{len(data)} bytes, the start alone has {_START.size}"))
+    magic, size = _START.unpack_from(data)
+    if magic != MAGIC:
+        raise FrameError(_broken(f"they start with {magic!r}, this version reads {MAGIC!r}"))
+    end = _START.size + size
+    if size > LARGEST_HEAD or end > len(data) or end % _ALIGNED:
+        raise FrameError(_broken(f"a head of {size} bytes in {len(data)}"))
+    try:
+        head = json.loads(bytes(data[_START.size : end]))
+    except (ValueError, RecursionError) as error:
+        raise FrameError(_broken(f"a head that is no JSON: {error}")) from error
+    if not isinstance(head, dict):
+        raise FrameError(_broken("a head that is no object"))
+    return head, end
+
+
+def _corner(values: Any) -> Corner:
+    x, y, z = (float(v) for v in values)
+    if not (math.isfinite(x) and math.isfinite(y) and math.isfinite(z)):
+        raise FrameError(_broken(f"bounds {values}"))
+    return x, y, z
 
 
 def merge(parts: Iterable[Frame]) -> Frame:
-    """Join the parts of one tick to the whole frame, rows in order of the parts.
+    """Join the parts of one tick and interest to the whole frame; a single part is finished too.
 
-    ids, heading and scalar survive when every part with rows of that type has them.
+    Points follow each other in order of the parts, counts add up, rasters of layers are put together and scaled.
 
     Raises:
-        FrameError: no part, parts of different ticks or bounds, one missing or double.
+        FrameError: no part, parts of different ticks, interests or bounds, one missing or double.
     """
     ordered = sorted(parts, key=lambda frame: frame.part)
     if not ordered:
@@ -256,234 +212,111 @@ def merge(parts: Iterable[Frame]) -> Frame:
     first = ordered[0]
     if [frame.part for frame in ordered] != list(range(first.parts)):
         raise FrameError(_broken(f"parts {[frame.part for frame in ordered]} of {first.parts}"))
-    if len({(frame.tick, frame.low, frame.high, frame.parts) for frame in ordered}) > 1:
+    if len({(frame.tick, frame.interest, frame.low, frame.high, frame.parts) for frame in ordered}) > 1:
         raise FrameError(_broken(f"parts of ticks {sorted({frame.tick for frame in ordered})} or of unequal bounds"))
-    groups: dict[int, list[Rows]] = {}
+    groups: dict[tuple[str, Any, Any], list[Block]] = {}
     for frame in ordered:
-        for rows in frame.types:
-            groups.setdefault(rows.type_index, []).append(rows)
-    types = []
-    for type_index in sorted(groups):
-        filled = [rows for rows in groups[type_index] if len(rows)] or groups[type_index][:1]
-        types.append(
-            Rows(
-                type_index,
-                np.concatenate([rows.positions for rows in filled]),
-                _joined([rows.ids for rows in filled]),
-                _joined([rows.heading for rows in filled]),
-                _joined([rows.scalar for rows in filled]),
-            )
-        )
-    return Frame(first.tick, first.low, first.high, tuple(types))
+        for block in frame.blocks:
+            what = block.about.get("type", block.about.get("layer"))
+            groups.setdefault((block.kind, what, block.about.get("field")), []).append(block)
+    try:
+        blocks = tuple(_JOIN[kind](group) for (kind, _, _), group in groups.items())
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise FrameError(_broken(f"parts that do not fit together: {type(error).__name__}: {error}")) from error
+    return Frame(
+        first.tick, first.interest, first.low, first.high, blocks, cost=max(frame.cost for frame in ordered)
+    )  # fmt: skip
 
 
-def _joined(columns: Sequence[NDArray[Any] | None]) -> NDArray[Any] | None:
-    present = [column for column in columns if column is not None]
-    return np.concatenate(present) if len(present) == len(columns) else None
+def _joined_points(group: Sequence[Block]) -> Block:
+    filled = [block for block in group if len(block.arrays["positions"])] or list(group[:1])
+    if len({tuple(block.arrays) for block in filled}) > 1:
+        raise FrameError(_broken("points with different columns"))
+    columns = [
+        {"field": one["field"], **_range([block.about["columns"][k] for block in filled])}
+        for k, one in enumerate(filled[0].about["columns"])
+    ]
+    about = {**filled[0].about, "in_area": _total(group), "columns": columns}
+    return Block("points", about, {n: np.concatenate([b.arrays[n] for b in filled]) for n in filled[0].arrays})
+
+
+def _range(columns: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
+    known = [column for column in columns if column["low"] is not None]
+    if not known:
+        return {"low": None, "high": None}
+    return {"low": min(c["low"] for c in known), "high": max(c["high"] for c in known)}
+
+
+def _total(group: Sequence[Block]) -> int:
+    return sum(block.about["in_area"] for block in group)
+
+
+def _joined_density(group: Sequence[Block]) -> Block:
+    counts = group[0].arrays["counts"].copy()
+    for block in group[1:]:
+        counts += block.arrays["counts"]
+    return Block("density", {**group[0].about, "in_area": _total(group)}, {"counts": counts})
+
+
+def _joined_layer(group: Sequence[Block]) -> Block:
+    """Put the pieces, each a sum (or codes) at its own place in the raster, together; then means, then 0 to 1."""
+    about = dict(group[0].about)
+    shape, places, codes = tuple(about.pop("shape")), [b.about["at"] for b in group], about.pop("codes")
+    about.pop("at")
+    if "weights" in about:
+        weights = [np.array(w, np.float32) for w in about.pop("weights")]
+    whole = np.zeros(shape, np.uint8 if codes else np.float32)
+    for block, (z, y, x) in zip(group, places, strict=True):
+        values = block.arrays["values"]
+        nz, ny, nx = values.shape
+        piece = whole[z : z + nz, y : y + ny, x : x + nx]
+        if codes:
+            np.maximum(piece, values, out=piece)
+        else:
+            piece += values
+    if codes:
+        return Block("layer", {**about, "range": None}, {"values": whole})
+    for axis, weight in enumerate(weights):
+        whole /= weight.reshape([-1 if k == axis else 1 for k in range(3)])
+    finite = whole[np.isfinite(whole)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
+    values = ((whole - low) / ((high - low) or 1.0)).astype(np.float16)
+    return Block("layer", {**about, "range": [low, high]}, {"values": values})
+
+
+def _joined_selected(group: Sequence[Block]) -> Block:
+    return Block("selected", {"rows": [row for block in group for row in block.about["rows"]]}, {})
+
+
+def _joined_histogram(group: Sequence[Block]) -> Block:
+    counts = sum((block.arrays["counts"] for block in group[1:]), group[0].arrays["counts"])
+    known = [block.about for block in group if block.about["min"] is not None]
+    about = {
+        **group[0].about,
+        "n": sum(block.about["n"] for block in group),
+        "min": min((a["min"] for a in known), default=None),
+        "max": max((a["max"] for a in known), default=None),
+    }
+    return Block("histogram", about, {"counts": np.asarray(counts)})
+
+
+def _joined_load(group: Sequence[Block]) -> Block:
+    return Block("load", {k: [row for b in group for row in b.about[k]] for k in ("partitions", "workers")}, {})
+
+
+_JOIN: dict[str, Callable[[Sequence[Block]], Block]] = {
+    "points": _joined_points,
+    "density": _joined_density,
+    "layer": _joined_layer,
+    "selected": _joined_selected,
+    "histogram": _joined_histogram,
+    "load": _joined_load,
+}
 
 
 def _broken(found: str) -> str:
     return (
         f"A frame was expected, but the bytes do not make one: {found}.\n"
-        "Drawn as they are they would show entities that do not exist.\n"
+        "Drawn as they are they would show what does not exist.\n"
         "Use the same version of Weaver on both ends, and pass each message whole."
     )
-
-
-def proof(secret: bytes, role: bytes, *words: bytes) -> bytes:
-    """HMAC-SHA256 by which hub and publisher show each other that they know `secret`."""
-    return hmac.new(secret, b"|".join((b"weaver frames 1", role, *words)), hashlib.sha256).digest()
-
-
-class Publisher:
-    """Sends the parts of one worker to the hub; never makes the worker wait, and never fails it.
-
-    Attributes:
-        every: 0 while nobody watches, else a power of two: publish at ticks that it divides.
-        fields: by type name, the field to colour by; a type that is absent needs no scalar. Replaced, never changed.
-
-    A publisher that cannot reach the hub, or loses it, goes quiet: `every` is 0 and `publish` does nothing.
-    `lost` then says why.
-    """
-
-    def __init__(self, address: tuple[str, int], secret: bytes, part: int, parts: int) -> None:
-        """Start to connect, in the background.
-
-        Args:
-            address: host and port that the hub gave as `publish_address`.
-            secret: the hub's `publish_secret`.
-            part: which worker this is, 0 <= part < parts.
-            parts: number of workers; a frame is shown when it has a part from each.
-
-        Raises:
-            ValueError: `part` is not below `parts`.
-        """
-        if not 0 <= part < parts:
-            raise ValueError(
-                f"Publisher(part={part}, parts={parts}) was asked; allowed is 0 <= part < parts.\n"
-                "The hub would wait for ever for the missing parts of each frame.\n"
-                f"Use part={max(0, min(part, parts - 1))}, or raise parts to {part + 1}."
-            )
-        self.every = 0
-        self.fields: Mapping[str, str] = {}
-        self.lost: str | None = None
-        self._part, self._parts = part, parts
-        self._bounds: tuple[list[float], list[float]] | None = None
-        self._with_ids = False
-        self._slot: Frame | None = None
-        self._seen = self._told = 0
-        self._closing = False
-        self._changed = threading.Condition()
-        self._socket: socket.socket | None = None
-        self._threads = [
-            threading.Thread(target=self._receive, args=(address, secret), name="frames-receive", daemon=True),
-            threading.Thread(target=self._send, name="frames-send", daemon=True),
-        ]
-        for thread in self._threads:
-            thread.start()
-
-    def due(self, tick: int) -> bool:
-        """Whether somebody wants this tick."""
-        every = self.every
-        return every != 0 and not tick & (every - 1)
-
-    def publish(
-        self,
-        tick: int,
-        types: Iterable[
-            tuple[
-                int,
-                Sequence[NDArray[Any]],
-                NDArray[np.int64],
-                Sequence[NDArray[Any]] | None,
-                NDArray[Any] | None,
-            ]
-        ],
-        force: bool = False,
-    ) -> bool:
-        """Copy the columns and return; a thread sends them.
-
-        Args:
-            tick: the finished tick.
-            types: for each entity type (type index, positions, ids, heading, scalar), owned rows only: 2 or 3
-                arrays (n,) in metres, int64 (n,), 2 or 3 arrays or None, one array or None. See `quantise`.
-            force: send even if the part before has not left yet (it is dropped instead) and if nobody watches:
-                for the last tick before a stop.
-
-        Returns:
-            Whether the part was taken. Otherwise it was dropped before any work was done.
-        """
-        bounds = self._bounds
-        if bounds is None or self._closing or (self._slot is not None and not force):
-            return False
-        rows = tuple(
-            quantise(index, *bounds, positions, ids if self._with_ids else None, heading, scalar)
-            for index, positions, ids, heading, scalar in types
-        )
-        low, high = bounds
-        frame = Frame(
-            tick, (low[0], low[1], low[2]), (high[0], high[1], high[2]), rows, part=self._part, parts=self._parts
-        )
-        with self._changed:
-            self._slot = frame
-            self._changed.notify_all()
-        return True
-
-    def close(self, timeout: float = 2.0) -> None:
-        """Send what waits, then hang up; gives up on a stuck hub after `timeout` seconds."""
-        with self._changed:
-            self._closing = True
-            self._changed.notify_all()
-        self._threads[1].join(timeout)
-        self._hang_up("closed")
-        for thread in self._threads:
-            thread.join(timeout)
-
-    def _hang_up(self, reason: str) -> None:
-        with self._changed:
-            self.every = 0
-            self._bounds = None
-            self._slot = None
-            self._closing = True
-            self.lost = self.lost or reason
-            link, self._socket = self._socket, None
-            self._changed.notify_all()
-        if link is not None:
-            with contextlib.suppress(OSError):  # the other end may be gone already, which is what we want
-                link.shutdown(socket.SHUT_RDWR)
-            link.close()
-
-    def _receive(self, address: tuple[str, int], secret: bytes) -> None:
-        try:
-            link = socket.create_connection(address, _TIMEOUT)
-            link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            with self._changed:
-                if self._closing:
-                    link.close()
-                    return
-                self._socket = link
-            theirs = _exactly(link, NONCE)
-            ours = secrets.token_bytes(NONCE)
-            who = struct.pack("<II", self._part, self._parts)
-            answer = proof(secret, b"publisher", theirs, ours, who)
-            link.sendall(HELLO.pack(MAGIC, ours, self._part, self._parts, answer))
-            if not hmac.compare_digest(_exactly(link, 32), proof(secret, b"hub", ours, theirs)):
-                raise ConnectionError("the hub does not know the secret of this run")
-            link.settimeout(None)
-            while True:
-                size, kind = PREFIX.unpack(_exactly(link, PREFIX.size))
-                payload = _exactly(link, size)
-                if kind == KIND_WISH:
-                    self._obey(json.loads(payload))
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            self._hang_up(f"{type(error).__name__}: {error}")
-
-    def _obey(self, wish: dict[str, Any]) -> None:
-        every = int(wish["every"])
-        if every < 0 or every & (every - 1):
-            raise ValueError(f"every = {every} is not a power of two")
-        low, high = [float(x) for x in wish["low"]], [float(x) for x in wish["high"]]
-        fields = {str(name): str(field) for name, field in wish["fields"].items()}
-        number = int(wish["number"])
-        with self._changed:
-            if self._closing:
-                return
-            self._bounds = (low, high)
-            self.fields = fields
-            self._with_ids = bool(wish["ids"])
-            self.every = every
-            # The hub learns what we have seen, so that it can ask for a fresh frame of a paused run.
-            self._seen = number
-            self._changed.notify_all()
-
-    def _send(self) -> None:
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._slot is not None or self._seen != self._told or self._closing)
-                frame, seen, link = self._slot, self._seen, self._socket
-                if link is None or (self._closing and frame is None):
-                    return
-            try:
-                if seen != self._told:
-                    link.sendall(PREFIX.pack(4, KIND_SEEN) + struct.pack("<I", seen))
-                    self._told = seen
-                if frame is not None:
-                    payload = encode(frame)
-                    link.sendall(PREFIX.pack(len(payload), KIND_PART) + payload)
-            except OSError as error:
-                self._hang_up(f"{type(error).__name__}: {error}")
-                return
-            with self._changed:
-                # The slot stays taken while its bytes leave; a forced part may have replaced it meanwhile.
-                if self._slot is frame:
-                    self._slot = None
-
-
-def _exactly(link: socket.socket, size: int) -> bytes:
-    chunks = bytearray()
-    while len(chunks) < size:
-        chunk = link.recv(size - len(chunks))
-        if not chunk:
-            raise ConnectionError("the hub hung up")
-        chunks += chunk
-    return bytes(chunks)
