@@ -52,7 +52,14 @@ def scenes() -> dict[str, tuple[dict[str, Any], list[list[Block]]]]:
     def raster(k: int, *shape: int) -> Block:
         axes = np.meshgrid(*(np.linspace(0, 6, size) for size in shape), indexing="ij")
         values = sum(np.sin(axis + 0.2 * k) for axis in axes).astype(np.float16)
-        about = {"layer": 0, "field": "height", "low": (0, 0, 0), "high": high[2 if shape[0] == 1 else 3], "stride": 1, "range": [0, 1]}
+        about = {
+            "layer": 0,
+            "field": "height",
+            "low": (0, 0, 0),
+            "high": high[2 if shape[0] == 1 else 3],
+            "stride": 1,
+            "range": [0, 1],
+        }
         return Block("layer", about, {"values": ((values + 3) / 6).astype(np.float16)})
 
     layers = [{"name": "Grass", "fields": ["height"]}]
@@ -63,8 +70,14 @@ def scenes() -> dict[str, tuple[dict[str, Any], list[list[Block]]]]:
         "1,000,000 by points": (flat, some(1_000_000)[:3]),
         "10,000 in space": (space, some(10_000, 3)),
         "100,000 in space": (space, some(100_000, 3)),
-        "layer and 10,000": ({**flat, "layers": layers}, [[raster(k, 1, 500, 500), *b] for k, b in enumerate(some(10_000))]),
-        "volume and 1,000": ({**space, "layers": layers}, [[raster(k, 64, 64, 64), *b] for k, b in enumerate(some(1_000, 3))]),
+        "layer and 10,000": (
+            {**flat, "layers": layers},
+            [[raster(k, 1, 500, 500), *b] for k, b in enumerate(some(10_000))],
+        ),
+        "volume and 1,000": (
+            {**space, "layers": layers},
+            [[raster(k, 64, 64, 64), *b] for k, b in enumerate(some(1_000, 3))],
+        ),
     }
 
 
@@ -80,7 +93,9 @@ def alone(browser: Browser, seconds: float, only: str) -> None:
                 stage.value("S.setLayer(0, {mode: 'volume', map: 'heat'})")
             for k, blocks in enumerate(ticks):
                 frames[f"{k}"] = encode(Frame(k, 0, tuple(meta["low"]), tuple(meta["high"]), tuple(blocks)))
-            pace = stage.value("([names, seconds]) => pace(names, seconds)", [[f"{k}" for k in range(len(ticks))], seconds])
+            pace = stage.value(
+                "([names, seconds]) => pace(names, seconds)", [[f"{k}" for k in range(len(ticks))], seconds]
+            )
             goal = f"goal {GOALS[name]:g}" if GOALS[name] else ""
             print(f"{name:24}{pace:8.1f} frames/s  {goal}", flush=True)
             stage.page.close()

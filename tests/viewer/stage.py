@@ -123,7 +123,9 @@ class Stage:
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, device_scale_factor=ratio)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on("console", lambda line: self.errors.append(line.text) if line.type in ("error", "warning") else None)
+        self.page.on(
+            "console", lambda line: self.errors.append(line.text) if line.type in ("error", "warning") else None
+        )
         self.frames = frames
         self.page.goto(url)
         self.page.wait_for_function("window.ready === true")
@@ -137,7 +139,9 @@ class Stage:
 
     def show(self, *blocks: Block, tick: int = 1, low: Any = None, high: Any = None) -> Any:
         """Hand a frame to the scene and draw it; what draw() said."""
-        self.frames["now"] = encode(Frame(tick, 0, tuple(low or self.meta["low"]), tuple(high or self.meta["high"]), blocks))
+        self.frames["now"] = encode(
+            Frame(tick, 0, tuple(low or self.meta["low"]), tuple(high or self.meta["high"]), blocks)
+        )
         return self.value("show('now')")
 
     def project(self, *place: float) -> list[float]:
@@ -187,5 +191,3 @@ def theatre() -> Iterator[tuple[str, dict[str, bytes]]]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-

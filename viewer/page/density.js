@@ -61,7 +61,7 @@ export class Density {
 
   draw(index, style, view) {
     const type = this.types.get(index);
-    const map = this.tables.map(crowd(style.rgb), view.light, `crowd ${style.rgb}`);
+    const map = this.tables.map(crowd(style.rgb), view.light, `crowd ${style.rgb}`).texture;
     if (type.shape[0] === 1) this.picture(type, style, view, map);
     else this.cloud(type, style, view, map);
   }

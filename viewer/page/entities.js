@@ -2,6 +2,7 @@
 
 import { MODELS, POINTS } from "./shaders.js";
 import { builtin } from "./models.js";
+import { LARGEST, Splat } from "./splat.js";
 
 // A model costs dozens of corners, a point one: so many of the nearest are models.
 const MOST_MODELS = 20000, MOST_MODELS_SLOW = 1500;
@@ -9,6 +10,8 @@ const MOST_MODELS = 20000, MOST_MODELS_SLOW = 1500;
 const LEAST_PIXELS = 5, LEAST_CONE = 14, LEAST_CONE_SLOW = 28;
 // A dart turns in a square that is somewhat larger than it is long.
 const DART_ROOM = 1.2;
+// Without a graphics card more than these, if small, are written by the processor itself.
+const FEW = 5000;
 const SPRITES = new Set(["disc", "point", "ball", "dart"]);
 
 export class Entities {
@@ -17,6 +20,7 @@ export class Entities {
     this.tables = tables;
     this.types = new Map();
     this.shapes = new Map();
+    this.splat = new Splat(card);
     for (const [name, { positions, normals }] of Object.entries(builtin(card.slow ? 6 : 12))) this.setModel(name, positions, normals);
   }
 
@@ -34,10 +38,17 @@ export class Entities {
       const { card } = this, { arrays } = block, index = block.about.type;
       if (!this.types.has(index)) this.types.set(index, { position: card.buffer(), heading: card.buffer(), columns: [], sent: [] });
       const type = this.types.get(index);
-      Object.assign(type, { n: arrays.positions.length / 3, block, hasHeading: "heading" in arrays, sent: [], gathered: null });
-      card.fill(type.position, arrays.positions);
-      if (type.hasHeading) card.fill(type.heading, arrays.heading);
+      Object.assign(type, { n: arrays.positions.length / 3, block, hasHeading: "heading" in arrays, sent: [], gathered: null, specks: false });
     }
+  }
+
+  // Of those that were drawn as specks the one nearest to a place on the picture: [type, row] or null.
+  nearestSpeck(x, y, reach, view) {
+    for (const [index, type] of [...this.types].reverse()) {
+      const row = type.n && type.specks ? this.splat.nearest(type.block, x, y, reach, view) : null;
+      if (row !== null) return [index, row];
+    }
+    return null;
   }
 
   // What a type is drawn as when it is large enough.
@@ -53,14 +64,22 @@ export class Entities {
   // -> what it was drawn as
   draw(index, style, view, pick = false) {
     const type = this.types.get(index);
-    if (!type?.n || !style.shown) return "none";
+    if (!type?.n || !style.shown || (pick && type.specks)) return "none";
+    type.specks = false;
     const { gl } = this.card, name = this.shape(style, type.hasHeading, view.flat), mesh = !SPRITES.has(name);
     const pixels = (style.size * view.dense) / view.camera.unit, small = pixels < LEAST_PIXELS;
     const scale = view.flat ? view.dense / view.camera.unit : (view.dense * view.camera.distance) / view.camera.unit;
-    const least = name !== "cone" ? LEAST_PIXELS : this.card.slow ? LEAST_CONE_SLOW : LEAST_CONE;
-    const rows = mesh ? this.nearest(type, (style.size * scale) / (least * view.dense), view) : { n: 0, cut: 0 };
+    const sure = name !== "cone" ? LEAST_PIXELS : this.card.slow ? LEAST_CONE_SLOW : LEAST_CONE;
+    const rows = mesh ? this.nearest(type, (style.size * scale) / (sure * view.dense), view) : { n: 0, cut: 0 };
     gl.depthMask(style.opacity === 1 || pick);
     let drawn = mesh && !rows.n ? "point" : name;
+    const least = (type.n > 50000 ? 1.6 : 2.4) * view.dense, specks = Math.max(pixels, least);
+    if (this.card.slow && view.flat && !rows.n && !pick && (small || name === "disc" || name === "point") && specks <= LARGEST && type.n > FEW && style.sizeBy === null) {
+      const mode = this.mode(style, type.block);
+      this.splat.draw(type.block, style, view, specks, mode, this.tables.of(style, mode, view.light).bytes);
+      type.specks = true;
+      return "point";
+    }
     if (rows.n < type.n) {
       let cut = view.flat ? "DISC" : "BALL";
       if (small) drawn = rows.n ? name : "point";
@@ -68,7 +87,7 @@ export class Entities {
       const at = this.begin(POINTS, type, style, view, pick, 0, cut);
       // A ball in the place of a model is as large as the model is wide.
       gl.uniform1f(at.u_size, style.size * (cut === "DART" || cut === "CONE" ? DART_ROOM : mesh ? 0.6 : 1));
-      gl.uniform2f(at.u_pixels, scale, (type.n > 50000 ? 1.6 : 2.4) * view.dense);
+      gl.uniform2f(at.u_pixels, scale, least);
       gl.uniform1f(at.u_near, rows.cut);
       gl.drawArrays(gl.POINTS, 0, type.n);
     }
@@ -86,20 +105,31 @@ export class Entities {
     return drawn;
   }
 
+  // How colours are found, as the shader counts it.
+  mode(style, block) {
+    if (style.by === "direction") return block.arrays.heading ? 1 : 0;
+    if (typeof style.by !== "number" || !block.arrays[`column${style.by}`]) return 0;
+    return style.labels ? 3 : 2;
+  }
+
   begin(source, type, style, view, pick, each, ...defines) {
     const { card } = this, { gl } = card, { block } = type;
     card.clear();
     const at = card.use(source, ...defines, ...(pick ? ["PICK"] : []));
     view.set(at);
-    let mode = style.by === "direction" ? 1 : typeof style.by === "number" ? (style.labels ? 3 : 2) : 0;
-    if ((mode === 1 && !type.hasHeading) || (mode >= 2 && !block.arrays[`column${style.by}`])) mode = 0;
+    const mode = this.mode(style, block);
     gl.uniform1i(at.u_mode, mode);
     gl.uniform3fv(at.u_colour, style.rgb);
     gl.uniform2f(at.u_range, style.range[0], 1 / (style.range[1] - style.range[0] || 1));
     gl.uniform1f(at.u_opacity, style.opacity);
     gl.uniform1i(at.u_map, 0);
     gl.uniform1i(at.u_type, block.about.type + 1);
-    card.bind(0, mode === 3 ? this.tables.labels(style.labels, view.light) : this.tables.map(mode === 1 ? "wheel" : style.map, view.light));
+    card.bind(0, this.tables.of(style, mode, view.light).texture);
+    if (!type.sent.places && !type.rows) {
+      card.fill(type.position, block.arrays.positions);
+      if (type.hasHeading) card.fill(type.heading, block.arrays.heading);
+      type.sent.places = true;
+    }
     card.attribute("a_position", type.position, 3, each, gl.UNSIGNED_SHORT);
     if (type.hasHeading) card.attribute("a_heading", type.heading, 3, each, gl.BYTE);
     else card.constant("a_heading");

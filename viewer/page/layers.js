@@ -45,7 +45,7 @@ export class Layers {
   }
 
   table(layer, style, light) {
-    return layer.codes ? this.tables.labels(style.labels, light) : this.tables.map(style.map, light);
+    return (layer.codes ? this.tables.labels(style.labels, light) : this.tables.map(style.map, light)).texture;
   }
 
   // Clouds: over what stands and behind what moves, in a small picture, because every pixel is a walk through the world.

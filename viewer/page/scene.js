@@ -187,7 +187,7 @@ export class Scene {
       gl.uniform4f(at.u_haze, ...far, camera.flat ? 0 : 0.42);
       gl.uniform2f(at.u_depth, camera.distance - 0.6 * reach, 1 / (1.9 * reach));
     };
-    return { camera, matrix, window, low, span, light, flat: camera.flat, dense: canvas.height / camera.height, set };
+    return { camera, matrix, window, low, span, light, clip, flat: camera.flat, dense: canvas.height / camera.height, set };
   }
 
   // -> {types: {index: what they were drawn as}, n: how many}
@@ -257,13 +257,15 @@ export class Scene {
   pick(px, py) {
     if (!this.frame || !this.meta) return null;
     const { gl } = this, view = this.view(), points = this.frame.blocks.filter((block) => block.kind === "points");
-    const found = this.picker.at(Math.floor(px * view.dense), this.canvas.height - 1 - Math.floor(py * view.dense), view, () => {
+    const x = Math.floor(px * view.dense), y = this.canvas.height - 1 - Math.floor(py * view.dense);
+    let found = this.picker.at(x, y, view, () => {
       if (view.flat) gl.disable(gl.DEPTH_TEST);
       else gl.enable(gl.DEPTH_TEST);
       for (const { about } of points) this.entities.draw(about.type, this.style(about.type), view, true);
       gl.disable(gl.DEPTH_TEST);
     });
     gl.viewport(0, 0, ...view.window);
+    found ??= this.entities.nearestSpeck(x + 0.5, y + 0.5, 6 * view.dense, view);
     if (!found) return this.layers.pick((index) => this.layer(index), this.camera.ray(px, py), this.meta.low, (p) => this.outside(p));
     const [type, row] = found, block = points.find(({ about }) => about.type === type);
     return { type, row, id: Number(block.arrays.ids[row]), position: place(this.frame, block, row) };
