@@ -135,6 +135,17 @@ export class Scene {
     return this.ranges.get(`${index} ${column}`) ?? [0, 1];
   }
 
+  // Metres: how large a type is drawn.
+  size(index) {
+    return this.style(index).size;
+  }
+
+  // What the brightest of a crowd's density stands for, in entities per cell, and whether the scale is "log" or "root".
+  crowd(index) {
+    const { most, scale } = this.density.types.get(index) ?? { most: 0, scale: "root" };
+    return { most, scale };
+  }
+
   layerRange(index) {
     return this.layer(index).range ?? [0, 1];
   }
@@ -187,7 +198,7 @@ export class Scene {
       gl.uniform4f(at.u_haze, ...far, camera.flat ? 0 : 0.42);
       gl.uniform2f(at.u_depth, camera.distance - 0.6 * reach, 1 / (1.9 * reach));
     };
-    return { camera, matrix, window, low, span, light, clip, flat: camera.flat, dense: canvas.height / camera.height, set };
+    return { camera, matrix, window, low, span, light, clip, map: meta?.dim === 2, flat: camera.flat, dense: canvas.height / camera.height, set };
   }
 
   // -> {types: {index: what they were drawn as}, n: how many}
