@@ -81,7 +81,7 @@ export class Look {
       if (document.activeElement !== input) input.value = look.where;
     });
     this.errors.set(type.name, { message, input });
-    const usual = () => look.size ?? S.scene.size(index) ?? 1, widest = Math.max(...S.meta.high.map((h, k) => h - S.meta.low[k]));
+    const usual = () => look.size ?? type.view?.size ?? S.scene.size(index), widest = Math.max(...S.meta.high.map((h, k) => h - S.meta.low[k]));
     return card(type.name, [
       c.select("Colour", by, () => look.by, recolour, { name: `Colour of ${type.name}`, id: `${id}-by` }),
       map, range,

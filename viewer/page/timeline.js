@@ -99,7 +99,7 @@ export class Timeline {
     const end = this.recording ? meta.last : meta?.ticks;
     text($("ticks"), end ? ` / ${count(end)}` : "");
     const speed = S.speed(), frames = S.pace();
-    text($("speed"), speed === null ? "–" : count(speed) === "0" ? short(speed) : count(+speed.toPrecision(3)));
+    text($("speed"), speed === null ? "–" : speed < 100 ? short(speed, 2) : count(+speed.toPrecision(3)));
     text($("frames"), frames === null ? "–" : String(Math.round(frames)));
     text($("lag"), this.lag(name));
   }
