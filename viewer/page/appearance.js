@@ -28,13 +28,6 @@ export function rgbOf(type, index, light) {
   return parse(type.view?.color) ?? typeColour(index, light);
 }
 
-export function modelOf(type, look, meta) {
-  if (look.model) return look.model;
-  if (type.view?.model) return type.view.model;
-  if (!type.heading) return meta.dim === 3 ? "ball" : "disc";
-  return meta.dim === 3 ? "cone" : "dart";
-}
-
 // Ranges that follow the values, but do not tremble with them.
 export class Ranges {
   constructor() {
@@ -66,7 +59,7 @@ export function styles(S) {
       labels: labels && codeColours(labels, state.light),
       size: look.size ?? type.view?.size ?? null, // null: as the room between them allows
       sizeBy: sizeAt >= 0 ? sizeAt : null, sizeRange: sizeAt >= 0 ? range(look.sizeBy) : [0, 1],
-      model: modelOf(type, look, meta), opacity: look.opacity,
+      model: look.model ?? type.view?.model ?? null, opacity: look.opacity,
     };
   });
 }

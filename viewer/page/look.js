@@ -1,6 +1,6 @@
 // The tab "Look": how types, layers and the scene are drawn, and what is left out.
 
-import { counts, labelsOf, modelOf, rgbOf, styles, layerStyles, title } from "./appearance.js";
+import { counts, labelsOf, rgbOf, styles, layerStyles, title } from "./appearance.js";
 import { Bookmarks } from "./bookmarks.js";
 import { MAPS, css } from "./colour.js";
 import { Controls, card } from "./controls.js";
@@ -70,7 +70,7 @@ export class Look {
       map.hidden = range.hidden = !field || Boolean(labelsOf(field));
     });
     const own = (v) => (v === "" ? null : v);
-    const models = [["", `${modelOf(type, { model: null }, S.meta)} (usual)`], ...[...MODELS, ...(S.meta.models ?? [])].map((name) => [name, name])];
+    const models = [["", type.view?.model ? `${type.view.model} (of the app)` : "automatic"], ...[...MODELS, ...(S.meta.models ?? [])].map((name) => [name, name])];
     const message = el("p", { class: "error", id: `${id}-error`, role: "alert", hidden: true });
     const input = el("input", { type: "text", id: `${id}-where`, spellcheck: "false", autocomplete: "off", maxlength: 500, placeholder: this.example(type), "aria-describedby": message.id });
     input.addEventListener("input", () => {

@@ -1,8 +1,7 @@
 // The page: what came from the hub goes to the scene and the panels, what the user does goes to the hub.
 // `window.S` is the state, open to tests and to the curious.
 
-import { layerStyles, modelOf, styles } from "./appearance.js";
-import { Ranges } from "./appearance.js";
+import { Ranges, layerStyles, styles } from "./appearance.js";
 import { Capture } from "./capture.js";
 import { Charts, Samples } from "./charts.js";
 import * as colours from "./colour.js";
@@ -333,8 +332,8 @@ function layout() {
 // What the panels cover, CSS pixels.
 function inset() {
   if (S.link.embedded) return { left: 12, right: 12, top: 12, bottom: 96 };
-  if (PHONE.matches) return { left: 14, right: 60, top: 110, bottom: S.state.open ? 0.5 * innerHeight : 150 };
-  return { left: innerWidth > 1000 ? 210 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
+  if (PHONE.matches) return { left: 14, right: 60, top: 110, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
+  return { left: innerWidth > 1000 ? 256 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
 }
 
 function resize() {

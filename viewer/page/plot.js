@@ -102,7 +102,7 @@ export function spark(root, { label, ticks, values, at = null, height = 44 }) {
   if (Number.isFinite(values[k])) root.append(svg("circle", { class: "dot", cx: x(ticks[k]), cy: y(values[k]), r: 3 }));
 }
 
-export const chart = (props = {}) => svg("svg", { class: "chart", role: "img", ...props });
+export const chart = (props = {}) => svg("svg", { class: "chart", role: "img", "aria-label": "Nothing to draw yet", ...props });
 
 export function key(series) {
   return el("p", { class: "key" }, series.map(({ name, colour }) => {

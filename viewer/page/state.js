@@ -29,7 +29,7 @@ export function furnish(state, meta) {
   }
   for (const layer of meta.layers ?? []) {
     const field = layer.fields.some((f) => f.name === layer.view?.color_by) ? layer.view.color_by : layer.fields[0]?.name ?? null;
-    state.layers[layer.name] ??= { shown: true, field, map: "ramp", range: null, opacity: meta.dim === 3 ? 0.6 : 0.85, mode: meta.dim === 3 ? "volume" : "slice", axis: 2, at: 0.5 };
+    state.layers[layer.name] ??= { shown: true, field, map: "moss", range: null, opacity: meta.dim === 3 ? 0.6 : 0.85, mode: meta.dim === 3 ? "volume" : "slice", axis: 2, at: 0.5 };
   }
 }
 

@@ -119,6 +119,12 @@ class Stage:
 
     async def _talk(self, socket):
         try:
+            if self.cookie == "refuse enter":
+                first = json.loads(await socket.recv())
+                self.said.append(first)
+                if first["op"] == "enter":
+                    await socket.close(1008)
+                    return
             if not self.cookie:
                 first = json.loads(await socket.recv())
                 self.said.append(first)
