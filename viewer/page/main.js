@@ -139,6 +139,7 @@ function begin(meta) {
   }
   for (const panel of [panels.legend, panels.look, panels.inspect, panels.charts]) panel.begin();
   $("run").replaceChildren(...[panels.parameters.begin(), ...panels.load.begin(), facts(meta)].filter(Boolean));
+  panels.parameters.update();
   S.wants.later();
   changed();
 }

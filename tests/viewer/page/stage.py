@@ -37,7 +37,7 @@ class Stage:
         self.cookie = True
         self.loop = asyncio.new_event_loop()
         self.ready, self.ended = threading.Event(), None
-        self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self._serve(),))
+        self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self._serve(),), daemon=True)
         self.thread.start()
         assert self.ready.wait(10)
 
@@ -122,6 +122,7 @@ class Stage:
             if self.cookie == "refuse enter":
                 first = json.loads(await socket.recv())
                 self.said.append(first)
+                self.cookie = True
                 if first["op"] == "enter":
                     await socket.close(1008)
                     return

@@ -71,15 +71,15 @@ def test_neighbours_are_counted_within_the_radius_also_beyond_a_seam(look):
     few(seen, 1)
     click(seen, 100, 100)
     few(seen, 2, [40])
-    seen.wait("document.getElementById('neighbours').textContent === '2'")  # 15 and 25 m away, 30 m is the type's radius
+    seen.wait("document.getElementById('neighbours')?.textContent === '2'")  # 15 and 25 m away, 30 m is the type's radius
     assert seen.value("S.scene.neighbours.length") == 2
     seen.page.fill("#radius", "36")
     seen.page.press("#radius", "Enter")
-    seen.wait("document.getElementById('neighbours').textContent === '3'")
+    seen.wait("document.getElementById('neighbours')?.textContent === '3'")
     assert seen.value("S.scene.neighbours.length") == 3
     seen.page.fill("#radius", "120")  # 100 - (385 - 400) = 115 across the periodic seam
     seen.page.press("#radius", "Enter")
-    seen.wait("document.getElementById('neighbours').textContent === '4'")
+    seen.wait("document.getElementById('neighbours')?.textContent === '4'")
 
 
 def test_history_draws_the_chosen_field_over_the_ticks(look, shots):
