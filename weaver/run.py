@@ -31,6 +31,8 @@ from weaver.simulation import Simulation
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from partitions.frames import Frame
+    from partitions.interest import Interest
     from viewer.hub import Hub
 
 __all__ = ["Run", "describe_fault"]
@@ -432,6 +434,13 @@ class Run(Commanded):
         """Send the present state to the viewers, so that a run that stands shows its last tick."""
         with self._standing():
             self._runtime.show()
+
+    def frame(self, interest: Interest) -> Frame:
+        """The present state as those see it who have this interest."""
+        from partitions.frames import merge
+
+        with self._standing():
+            return merge(self._runtime.portions(interest))
 
     def boxes(self) -> list[tuple[tuple[float, ...], tuple[float, ...], int]]:
         """(low corner, high corner, worker) of each partition, in the world's unit of length."""
