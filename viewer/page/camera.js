@@ -30,7 +30,8 @@ export class Camera {
     const wide = Math.max(this.width - this.inset.left - this.inset.right, 50);
     const tall = Math.max(this.height - this.inset.top - this.inset.bottom, 50);
     if (this.flat) {
-      this.distance = ((Math.max(size[0] / wide, size[1] / tall) || 1) * this.height) / (2 * HALF) * 1.06;
+      // Beside the world there is room for the numbers along its edges.
+      this.distance = ((Math.max(size[0] / Math.max(wide - 72, 40), size[1] / Math.max(tall - 48, 40)) || 1) * this.height) / (2 * HALF);
       return;
     }
     // In space: step back until all corners are inside, and move what is seen to the middle.

@@ -76,8 +76,8 @@ export const MAPS = { ramp, heat, moss, grey, diverging, wheel };
 export function crowd(rgb) {
   const [, chroma, hue] = perceived(rgb);
   return (t, light) => {
-    const [from, to] = light ? [0.8, 0.34] : [0.34, 0.97];
-    return oklch(from + (to - from) * t, Math.min(chroma, 0.15) * (light ? 1 : 1.25 - t ** 2), hue);
+    const [from, to] = light ? [0.9, 0.42] : [0.34, 0.95];
+    return oklch(from + (to - from) * t, Math.min(chroma, 0.15) * (light ? 1.1 : 1.25 - 0.9 * t ** 2), hue);
   };
 }
 

@@ -61,7 +61,7 @@ export class Density {
 
   draw(index, style, view) {
     const type = this.types.get(index);
-    const map = this.tables.map(crowd(style.rgb), view.light, `crowd ${style.rgb}`);
+    const map = this.tables.map(crowd(style.rgb), view.light, `crowd ${style.rgb}`).texture;
     if (type.shape[0] === 1) this.picture(type, style, view, map);
     else this.cloud(type, style, view, map);
   }
@@ -69,7 +69,7 @@ export class Density {
   picture(type, style, view, map) {
     const { card } = this, { gl } = card;
     card.clear();
-    const at = card.use(RASTER, "CROWD");
+    const at = card.use(RASTER, "CROWD", ...(view.light ? ["MULTIPLY"] : []));
     view.set(at);
     gl.uniform3fv(at.u_from, view.low);
     gl.uniform3f(at.u_right, view.span[0], 0, 0);
@@ -82,7 +82,11 @@ export class Density {
     card.bind(1, map);
     card.bind(0, type.texture);
     gl.disable(gl.DEPTH_TEST);
+    // Crowds in one place mix: on a dark ground like lights, on a light one like inks.
+    if (view.light) gl.blendFunc(gl.DST_COLOR, gl.ZERO);
+    else gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_COLOR);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
+    gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
   }
 
   cloud(type, style, view, map) {
@@ -90,11 +94,10 @@ export class Density {
     this.arrange(type, view.camera.axes().back);
     if (!type.n) return;
     card.clear();
-    const at = card.use(POINTS), cell = Math.min(...type.shape.map((n, k) => view.span[2 - k] / n));
+    const at = card.use(POINTS, "DISC"), cell = Math.min(...type.shape.map((n, k) => view.span[2 - k] / n));
     view.set(at);
     const scale = view.flat ? view.dense / view.camera.unit : (view.dense * view.camera.distance) / view.camera.unit;
     gl.uniform1i(at.u_mode, 2);
-    gl.uniform1i(at.u_shape, 0);
     gl.uniform1f(at.u_size, 0.75 * cell);
     gl.uniform2f(at.u_sizes, 0, 1);
     gl.uniform2f(at.u_range, 0, 1);

@@ -2,12 +2,17 @@
 
 import { MODELS, POINTS } from "./shaders.js";
 import { builtin } from "./models.js";
+import { LARGEST, Splat } from "./splat.js";
 
-// A model costs dozens of corners, a point one: so many of the nearest are models, and none smaller than this.
-const MOST_MODELS = 20000, MOST_MODELS_SLOW = 1500, LEAST_PIXELS = 5;
+// A model costs dozens of corners, a point one: so many of the nearest are models.
+const MOST_MODELS = 20000, MOST_MODELS_SLOW = 1500;
+// None is a model that is smaller than so many pixels; a cone can be told from its silhouette up to a larger size.
+const LEAST_PIXELS = 5, LEAST_CONE = 14, LEAST_CONE_SLOW = 28;
 // A dart turns in a square that is somewhat larger than it is long.
 const DART_ROOM = 1.2;
-const SPRITES = { disc: 0, point: 0, ball: 1, dart: 2 };
+// Without a graphics card more than these, if small, are written by the processor itself.
+const FEW = 5000;
+const SPRITES = new Set(["disc", "point", "ball", "dart"]);
 
 export class Entities {
   constructor(card, tables) {
@@ -15,6 +20,7 @@ export class Entities {
     this.tables = tables;
     this.types = new Map();
     this.shapes = new Map();
+    this.splat = new Splat(card);
     for (const [name, { positions, normals }] of Object.entries(builtin(card.slow ? 6 : 12))) this.setModel(name, positions, normals);
   }
 
@@ -32,71 +38,98 @@ export class Entities {
       const { card } = this, { arrays } = block, index = block.about.type;
       if (!this.types.has(index)) this.types.set(index, { position: card.buffer(), heading: card.buffer(), columns: [], sent: [] });
       const type = this.types.get(index);
-      Object.assign(type, { n: arrays.positions.length / 3, block, hasHeading: "heading" in arrays, sent: [], gathered: null });
-      card.fill(type.position, arrays.positions);
-      if (type.hasHeading) card.fill(type.heading, arrays.heading);
+      Object.assign(type, { n: arrays.positions.length / 3, block, hasHeading: "heading" in arrays, sent: [], gathered: null, specks: false });
     }
   }
 
-  // What a type is drawn as: a sprite of one corner, or triangles.
+  // Of those that were drawn as specks the one nearest to a place on the picture: [type, row] or null.
+  nearestSpeck(x, y, reach, view) {
+    for (const [index, type] of [...this.types].reverse()) {
+      const row = type.n && type.specks ? this.splat.nearest(type.block, x, y, reach, view) : null;
+      if (row !== null) return [index, row];
+    }
+    return null;
+  }
+
+  // What a type is drawn as when it is large enough.
   shape(style, hasHeading, flat) {
     let name = style.model ?? (hasHeading ? (flat ? "dart" : "cone") : flat ? "disc" : "ball");
     if (flat && name === "cone") name = hasHeading ? "dart" : "disc"; // from above a cone is hard to tell from a dart
     if (!flat && name === "dart") name = "cone"; // seen from its edge a dart is nothing
     if (!flat && name === "disc") name = "ball";
-    if (!(name in SPRITES) && !this.shapes.has(name)) name = hasHeading ? (flat ? "dart" : "cone") : flat ? "disc" : "ball";
-    return { name, sprite: SPRITES[name] };
+    if (!SPRITES.has(name) && !this.shapes.has(name)) name = hasHeading ? (flat ? "dart" : "cone") : flat ? "disc" : "ball";
+    return name;
   }
 
   // -> what it was drawn as
   draw(index, style, view, pick = false) {
     const type = this.types.get(index);
-    if (!type?.n || !style.shown) return "none";
-    const { gl } = this.card, shape = this.shape(style, type.hasHeading, view.flat);
-    const pixels = (style.size * view.dense) / view.camera.unit;
+    if (!type?.n || !style.shown || (pick && type.specks)) return "none";
+    type.specks = false;
+    const { gl } = this.card, name = this.shape(style, type.hasHeading, view.flat), mesh = !SPRITES.has(name);
+    const pixels = (style.size * view.dense) / view.camera.unit, small = pixels < LEAST_PIXELS;
     const scale = view.flat ? view.dense / view.camera.unit : (view.dense * view.camera.distance) / view.camera.unit;
-    const rows = shape.sprite === undefined ? this.nearest(type, style.size * scale, view) : { n: 0, cut: 0 };
-    const clear = style.opacity < 1 && !pick;
-    gl.depthMask(!clear);
-    let name = shape.name;
+    const sure = name !== "cone" ? LEAST_PIXELS : this.card.slow ? LEAST_CONE_SLOW : LEAST_CONE;
+    const rows = mesh ? this.nearest(type, (style.size * scale) / (sure * view.dense), view) : { n: 0, cut: 0 };
+    gl.depthMask(style.opacity === 1 || pick);
+    let drawn = mesh && !rows.n ? "point" : name;
+    const least = (type.n > 50000 ? 1.6 : 2.4) * view.dense, specks = Math.max(pixels, least);
+    if (this.card.slow && view.flat && !rows.n && !pick && (small || name === "disc" || name === "point") && specks <= LARGEST && type.n > FEW && style.sizeBy === null) {
+      const mode = this.mode(style, type.block);
+      this.splat.draw(type.block, style, view, specks, mode, this.tables.of(style, mode, view.light).bytes);
+      type.specks = true;
+      return "point";
+    }
     if (rows.n < type.n) {
-      const small = pixels < LEAST_PIXELS, dart = shape.sprite === 2 && !small && type.hasHeading;
-      if (small || (rows.n === 0 && shape.sprite === undefined)) name = "point";
-      const at = this.begin(POINTS, type, style, view, pick, false);
-      gl.uniform1f(at.u_size, dart ? DART_ROOM * style.size : style.size);
-      gl.uniform2f(at.u_pixels, scale, (type.n > 50000 ? 1.6 : 2.4) * view.dense);
+      let cut = view.flat ? "DISC" : "BALL";
+      if (small) drawn = rows.n ? name : "point";
+      else if (type.hasHeading && (name === "dart" || name === "cone")) [cut, drawn] = [name.toUpperCase(), name];
+      const at = this.begin(POINTS, type, style, view, pick, 0, cut);
+      // A ball in the place of a model is as large as the model is wide.
+      gl.uniform1f(at.u_size, style.size * (cut === "DART" || cut === "CONE" ? DART_ROOM : mesh ? 0.6 : 1));
+      gl.uniform2f(at.u_pixels, scale, least);
       gl.uniform1f(at.u_near, rows.cut);
-      gl.uniform1i(at.u_shape, dart ? 2 : view.flat ? 0 : 1);
       gl.drawArrays(gl.POINTS, 0, type.n);
     }
     if (rows.n) {
-      const at = this.begin(MODELS, rows, style, view, pick, true), mesh = this.shapes.get(shape.name);
+      const at = this.begin(MODELS, rows, style, view, pick, 1), shape = this.shapes.get(name);
       gl.uniform1f(at.u_size, style.size);
-      this.card.attribute("a_corner", mesh.corner, 3);
-      this.card.attribute("a_normal", mesh.normal, 3);
+      this.card.attribute("a_corner", shape.corner, 3);
+      this.card.attribute("a_normal", shape.normal, 3);
       if (pick) this.card.attribute("a_row", rows.row, 1, 1, gl.UNSIGNED_INT);
       gl.enable(gl.DEPTH_TEST); // a model on a map hides its own back too
-      gl.drawArraysInstanced(gl.TRIANGLES, 0, mesh.n, rows.n);
+      gl.drawArraysInstanced(gl.TRIANGLES, 0, shape.n, rows.n);
       if (view.flat) gl.disable(gl.DEPTH_TEST);
     }
     gl.depthMask(true);
-    return name;
+    return drawn;
   }
 
-  begin(source, type, style, view, pick, each) {
+  // How colours are found, as the shader counts it.
+  mode(style, block) {
+    if (style.by === "direction") return block.arrays.heading ? 1 : 0;
+    if (typeof style.by !== "number" || !block.arrays[`column${style.by}`]) return 0;
+    return style.labels ? 3 : 2;
+  }
+
+  begin(source, type, style, view, pick, each, ...defines) {
     const { card } = this, { gl } = card, { block } = type;
     card.clear();
-    const at = card.use(source, ...(pick ? ["PICK"] : []));
+    const at = card.use(source, ...defines, ...(pick ? ["PICK"] : []));
     view.set(at);
-    let mode = style.by === "direction" ? 1 : typeof style.by === "number" ? (style.labels ? 3 : 2) : 0;
-    if ((mode === 1 && !type.hasHeading) || (mode >= 2 && !block.arrays[`column${style.by}`])) mode = 0;
+    const mode = this.mode(style, block);
     gl.uniform1i(at.u_mode, mode);
     gl.uniform3fv(at.u_colour, style.rgb);
     gl.uniform2f(at.u_range, style.range[0], 1 / (style.range[1] - style.range[0] || 1));
     gl.uniform1f(at.u_opacity, style.opacity);
     gl.uniform1i(at.u_map, 0);
     gl.uniform1i(at.u_type, block.about.type + 1);
-    card.bind(0, mode === 3 ? this.tables.labels(style.labels, view.light) : this.tables.map(mode === 1 ? "wheel" : style.map, view.light));
+    card.bind(0, this.tables.of(style, mode, view.light).texture);
+    if (!type.sent.places && !type.rows) {
+      card.fill(type.position, block.arrays.positions);
+      if (type.hasHeading) card.fill(type.heading, block.arrays.heading);
+      type.sent.places = true;
+    }
     card.attribute("a_position", type.position, 3, each, gl.UNSIGNED_SHORT);
     if (type.hasHeading) card.attribute("a_heading", type.heading, 3, each, gl.BYTE);
     else card.constant("a_heading");
@@ -119,11 +152,11 @@ export class Entities {
     this.card.attribute(name, type.columns[k], 1, each);
   }
 
-  // Rows that are drawn as models: what is seen, is large enough, and of these the nearest. The result has the buffers
-  // of a type; `cut`: how far (clip w) that goes.
-  nearest(type, size, view) {
+  // Rows that are drawn as models: what is seen up to a distance (clip w), and of these the nearest. The result has the
+  // buffers of a type; `cut`: how far that goes.
+  nearest(type, limit, view) {
     const most = this.card.slow ? MOST_MODELS_SLOW : MOST_MODELS;
-    const limit = size / LEAST_PIXELS, m = view.matrix, [n, key] = [type.n, [...m, limit, ...view.low].join()];
+    const m = view.matrix, { n } = type, key = [...m, limit].join();
     if (type.gathered?.key === key) return type.gathered;
     const none = { n: 0, cut: 0, key };
     if (view.flat && limit < 1) return (type.gathered = none);
@@ -158,7 +191,6 @@ export class Entities {
       rows = rows.filter((_, k) => depth[k] < cut);
     }
     if (!rows.length) return (type.gathered = none);
-    // A model hides none behind it that is drawn as a point: nearer ones are drawn last.
     const { arrays } = type.block, { card } = this;
     type.kept ??= { position: card.buffer(), heading: card.buffer(), row: card.buffer(), columns: [] };
     Object.assign(type.kept, { n: rows.length, cut, key, rows, block: type.block, hasHeading: type.hasHeading, sent: [] });

@@ -1,6 +1,6 @@
 // Short texts in the world: written once into a picture, drawn from there, so that they are in screenshots and movies too.
 
-import { ink } from "./colour.js";
+import { ground, ink } from "./colour.js";
 import { LABELS } from "./shaders.js";
 
 const HEIGHT = 11; // CSS pixels of the letters
@@ -26,7 +26,9 @@ export class Labels {
     const at = card.use(LABELS);
     view.set(at);
     gl.uniform2f(at.u_picture, this.canvas.width, this.canvas.height);
-    gl.uniform4f(at.u_colour, ...ink(view.light), view.light ? 0.72 : 0.66);
+    const far = ground(view.light), share = view.light ? 0.72 : 0.7;
+    gl.uniform3fv(at.u_ground, far);
+    gl.uniform3fv(at.u_ink, ink(view.light).map((v, k) => far[k] + share * (v - far[k])));
     gl.uniform1i(at.u_labels, 0);
     card.bind(0, this.texture);
     card.attribute("a_at", this.at, 3, 1);
@@ -40,25 +42,25 @@ export class Labels {
     if (!missing && this.dense === dense) return;
     this.dense = dense;
     this.boxes.clear();
-    const size = Math.round(HEIGHT * dense), tall = Math.round(1.5 * size), font = (strong) => `${strong ? 600 : 400} ${size}px system-ui, "Segoe UI", "DejaVu Sans", sans-serif`;
+    const size = Math.round(HEIGHT * dense), tall = Math.round(1.7 * size), rim = 2.5 * dense, font = (strong) => `${strong ? 600 : 400} ${size}px system-ui, "Segoe UI", "DejaVu Sans", sans-serif`;
     const pen = this.canvas.getContext("2d", { willReadFrequently: true }), room = 1024;
     let x = 0, y = 0;
     for (const item of items) {
       if (this.boxes.has(name(item))) continue;
       pen.font = font(item.strong);
-      const wide = Math.ceil(pen.measureText(item.text).width) + 4;
+      const wide = Math.ceil(pen.measureText(item.text).width + 2 * rim) + 2;
       if (x + wide > room) [x, y] = [0, y + tall];
       this.boxes.set(name(item), [x, y, wide, tall]);
       x += wide;
     }
     [this.canvas.width, this.canvas.height] = [room, y + tall];
-    pen.fillStyle = "white";
-    pen.textBaseline = "middle";
+    Object.assign(pen, { fillStyle: "white", strokeStyle: "black", lineWidth: rim, lineJoin: "round", textBaseline: "middle" });
     for (const item of items) {
-      const [left, top] = this.boxes.get(name(item));
+      const [left, top, wide] = this.boxes.get(name(item)), at = [item.text, left + rim, top + tall / 2];
       pen.font = font(item.strong);
-      pen.clearRect(left, top, this.boxes.get(name(item))[2], tall);
-      pen.fillText(item.text, left + 2, top + tall / 2);
+      pen.clearRect(left, top, wide, tall);
+      pen.strokeText(...at);
+      pen.fillText(...at);
     }
     const { gl } = this.card;
     this.card.bind(0, this.texture);

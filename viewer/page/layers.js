@@ -45,10 +45,10 @@ export class Layers {
   }
 
   table(layer, style, light) {
-    return layer.codes ? this.tables.labels(style.labels, light) : this.tables.map(style.map, light);
+    return (layer.codes ? this.tables.labels(style.labels, light) : this.tables.map(style.map, light)).texture;
   }
 
-  // Clouds: behind all else, in a small picture, because every pixel is a walk through the world.
+  // Clouds: over what stands and behind what moves, in a small picture, because every pixel is a walk through the world.
   drawClouds(styles, view) {
     const { card } = this, { gl } = card;
     const shown = [...this.layers].filter(([index, layer]) => layer.about && layer.shape[0] > 1 && styles(index).shown && styles(index).mode === "volume");

@@ -173,7 +173,7 @@ export class Scene {
   view() {
     const { gl, canvas, camera, light, frame, meta, clip } = this;
     const low = frame?.low ?? meta?.low ?? [0, 0, 0], high = frame?.high ?? meta?.high ?? [1, 1, 1], span = high.map((h, k) => h - low[k]);
-    const matrix = camera.matrix(), window = [canvas.width, canvas.height], [from, to] = clip ?? EVERYWHERE;
+    const matrix = camera.matrix(), axes = camera.axes(), window = [canvas.width, canvas.height], [from, to] = clip ?? EVERYWHERE;
     const reach = Math.hypot(...(meta ? meta.high.map((h, k) => h - meta.low[k]) : span)) / 2 || 1, far = ground(light);
     const set = (at) => {
       gl.uniformMatrix4fv(at.u_view, false, matrix);
@@ -182,11 +182,12 @@ export class Scene {
       gl.uniform3fv(at.u_clip_low, from);
       gl.uniform3fv(at.u_clip_high, to);
       gl.uniform2fv(at.u_window, window);
+      for (const name of ["right", "up", "back"]) gl.uniform3fv(at[`u_${name}`], axes[name]);
       // What is far fades a little into the ground; a map has no far.
-      gl.uniform4f(at.u_haze, ...far, camera.flat ? 0 : 0.55);
+      gl.uniform4f(at.u_haze, ...far, camera.flat ? 0 : 0.42);
       gl.uniform2f(at.u_depth, camera.distance - 0.6 * reach, 1 / (1.9 * reach));
     };
-    return { camera, matrix, window, low, span, light, flat: camera.flat, dense: canvas.height / camera.height, set };
+    return { camera, matrix, window, low, span, light, clip, flat: camera.flat, dense: canvas.height / camera.height, set };
   }
 
   // -> {types: {index: what they were drawn as}, n: how many}
@@ -204,19 +205,21 @@ export class Scene {
     gl.blendFunc(gl.ONE, gl.ONE_MINUS_SRC_ALPHA);
     gl.depthFunc(gl.LEQUAL);
     this.world.prepare(this, view);
+    const out = { types: {}, n: 0 }, drawn = meta.types.map((_, index) => index);
+    const crowds = drawn.filter((index) => this.density.has(index) && style(index).shown);
     deep(false);
-    if (solid) this.world.floor.draw(view);
-    this.layers.drawClouds(layer, view);
-    if (solid) this.world.areas.draw(view);
-    if (solid) this.world.frame.draw(view);
+    if (solid) for (const part of [this.world.floor, this.world.areas, this.world.frame]) part.draw(view);
     deep(true);
     if (this.shown.geometry) this.world.drawSurfaces(view);
     this.layers.drawSheets(layer, view);
-    const out = { types: {}, n: 0 }, crowds = [];
-    const drawn = meta.types.map((_, index) => index);
-    for (const index of drawn) if (this.density.has(index) && style(index).shown) crowds.push(index);
-    if (view.flat) for (const index of crowds) this.density.draw(index, style(index), view);
-    if (view.flat) for (const part of [this.world.areas, this.world.floor, this.world.frame]) part.draw(view);
+    deep(false);
+    this.layers.drawClouds(layer, view);
+    if (!solid) {
+      this.world.areas.draw(view);
+      for (const index of crowds) this.density.draw(index, style(index), view);
+      this.world.floor.draw(view);
+      this.world.frame.draw(view);
+    }
     deep(true);
     if (this.shown.geometry) this.world.geometry.draw(view);
     gl.depthMask(false);
@@ -254,13 +257,15 @@ export class Scene {
   pick(px, py) {
     if (!this.frame || !this.meta) return null;
     const { gl } = this, view = this.view(), points = this.frame.blocks.filter((block) => block.kind === "points");
-    const found = this.picker.at(Math.floor(px * view.dense), this.canvas.height - 1 - Math.floor(py * view.dense), view, () => {
+    const x = Math.floor(px * view.dense), y = this.canvas.height - 1 - Math.floor(py * view.dense);
+    let found = this.picker.at(x, y, view, () => {
       if (view.flat) gl.disable(gl.DEPTH_TEST);
       else gl.enable(gl.DEPTH_TEST);
       for (const { about } of points) this.entities.draw(about.type, this.style(about.type), view, true);
       gl.disable(gl.DEPTH_TEST);
     });
     gl.viewport(0, 0, ...view.window);
+    found ??= this.entities.nearestSpeck(x + 0.5, y + 0.5, 6 * view.dense, view);
     if (!found) return this.layers.pick((index) => this.layer(index), this.camera.ray(px, py), this.meta.low, (p) => this.outside(p));
     const [type, row] = found, block = points.find(({ about }) => about.type === type);
     return { type, row, id: Number(block.arrays.ids[row]), position: place(this.frame, block, row) };

@@ -63,8 +63,9 @@ export class Selection {
   draw(view, sizes, dim) {
     const { card } = this, { gl } = card, { dense, light } = view, rings = [];
     if (this.radius) {
-      for (const { position } of this.rows.slice(0, MOST_CENTRES)) rings.push([position, this.radius, [...accent(light), 0.45], 1.2, 0]);
-      for (const { position, type } of this.neighbours.slice(0, MOST_RINGS)) rings.push([position, 0.5 * sizes(type), [...ink(light), 0.8], 1.1]);
+      const faint = this.neighbours.length > 400 ? 0.35 : 0.8;
+      for (const { position, type } of this.neighbours.slice(0, MOST_RINGS)) rings.push([position, 0.5 * sizes(type), [...ink(light), faint], 1.1]);
+      for (const { position } of this.rows.slice(0, MOST_CENTRES)) rings.push([position, this.radius, [...accent(light), 0.6], 1.3]);
     }
     for (const { position, type } of this.rows) rings.push([position, 0.6 * sizes(type), [...accent(light), 1], 2.2]);
     if (!rings.length) return;

@@ -42,18 +42,19 @@ const NUMBER = `
 uniform int u_type;
 vec4 number(uint row) { return vec4(uvec4(row & 255u, (row >> 8) & 255u, (row >> 16) & 255u, uint(u_type))) / 255.0; }`;
 
-// Discs, balls and, on a map, darts: one corner per entity, the outline is cut and smoothed pixel by pixel.
+// One corner per entity; the outline is cut and smoothed pixel by pixel. DISC; BALL: lit; DART: on a map; CONE: a cone in
+// space as it is seen from the eye, its foot an ellipse.
 export const POINTS = {
   name: "points",
   vertex: `
 ${PLACE}
 uniform vec2 u_pixels;         // pixels per metre at w = 1; least diameter in pixels
 uniform float u_near;          // nearer ones are drawn as models
+uniform vec3 u_right, u_up, u_back;
 ${COLOUR}
 ${NUMBER}
 flat out vec4 v_colour;
-flat out vec2 v_ahead;
-flat out float v_diameter;
+flat out vec4 v_ahead;         // where it points: right, up, away, and 1 / diameter
 void main() {
   vec3 p = u_low + a_position * u_span;
   gl_Position = u_view * vec4(p, 1.0);
@@ -61,9 +62,15 @@ void main() {
     gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
     return;
   }
-  v_diameter = clamp(size() * u_pixels.x / gl_Position.w, u_pixels.y, 400.0);
-  gl_PointSize = v_diameter + 1.0;
-  v_ahead = dot(a_heading.xy, a_heading.xy) > 0.0 ? normalize(a_heading.xy) : vec2(1.0, 0.0);
+  float diameter = clamp(size() * u_pixels.x / gl_Position.w, u_pixels.y, 400.0);
+  gl_PointSize = diameter + 1.0;
+#if defined(DART)
+  v_ahead.xy = dot(a_heading.xy, a_heading.xy) > 0.0 ? normalize(a_heading.xy) : vec2(1.0, 0.0);
+#elif defined(CONE)
+  vec3 ahead = dot(a_heading, a_heading) > 0.0 ? normalize(a_heading) : vec3(1.0, 0.0, 0.0);
+  v_ahead.xyz = vec3(dot(ahead, u_right), dot(ahead, u_up), -dot(ahead, u_back));
+#endif
+  v_ahead.w = 1.0 / diameter;
 #ifdef PICK
   v_colour = number(uint(gl_VertexID));
 #else
@@ -71,35 +78,40 @@ void main() {
 #endif
 }`,
   fragment: `
-flat in vec4 v_colour;
-flat in vec2 v_ahead;
-flat in float v_diameter;
-uniform int u_shape;           // 0: disc, 1: ball, 2: dart, 3: square
+flat in vec4 v_colour, v_ahead;
 uniform float u_opacity;
 out vec4 pixel;
-const vec2 TIP = vec2(0.967, 0.0), WING = vec2(-0.7, 0.533), NOTCH = vec2(-0.367, 0.0);
 void main() {
-  if (u_shape == 3) { pixel = v_colour; return; }
-  vec2 p = (gl_PointCoord * 2.0 - 1.0) * vec2(1.0, -1.0) * (v_diameter + 1.0) / v_diameter;
+  vec2 p = (gl_PointCoord * 2.0 - 1.0) * vec2(1.0, -1.0) * (1.0 + v_ahead.w);
+  float light = 1.0;
+#if defined(DART)
+  // Of the tip, the wing and the notch of models.js: distances to the edge in front and the one behind.
+  vec2 q = vec2(dot(p, v_ahead.xy), abs(v_ahead.x * p.y - v_ahead.y * p.x));
+  float far = max(dot(q, vec2(0.30455, 0.95250)) - 0.29450, dot(q, vec2(-0.84809, -0.52986)) - 0.31125);
+#elif defined(CONE)
+  float flatness = max(length(v_ahead.xy), 1e-3), g = max(abs(v_ahead.z), 0.05);
+  vec2 along = v_ahead.xy / flatness, q = vec2(dot(p, along), along.x * p.y - along.y * p.x);
+  float side = abs(q.y), foot = length(vec2((q.x + 0.667 * flatness) / g, q.y)) - 0.433;
+  vec2 edge = normalize(vec2(0.433, 1.667 * flatness));
+  float hull = max(dot(vec2(q.x - flatness, side), edge), -q.x - 0.667 * flatness);
+  float far = min(hull, foot * g);
+  // Left and right of its ridge it looks to either side; from behind the foot is seen.
+  vec2 n = vec2(-along.y, along.x) * q.y * 2.3;
+  light = v_ahead.z > 0.0 && foot < 0.0 ? 0.55 : 0.86 + 0.35 * dot(n, vec2(-0.35, 0.5)) - 0.08 * v_ahead.z;
+#else
   float far = length(p) - 1.0;
-  if (u_shape == 2) {
-    vec2 q = vec2(dot(p, v_ahead), abs(v_ahead.x * p.y - v_ahead.y * p.x));
-    vec2 edge = WING - TIP, back = WING - NOTCH;
-    far = max(dot(q - TIP, normalize(vec2(edge.y, -edge.x))), dot(q - NOTCH, normalize(vec2(-back.y, back.x))));
-  }
-  float alpha = clamp(0.5 - far * 0.5 * v_diameter, 0.0, 1.0);
+#ifdef BALL
+  if (v_ahead.w < 0.25) light = min(0.55 + 0.5 * dot(vec3(p, sqrt(max(0.0, 1.0 - dot(p, p)))), vec3(-0.35, 0.5, 0.79)), 1.0);
+#endif
+#endif
+  float alpha = clamp(0.5 - far * 0.5 / v_ahead.w, 0.0, 1.0);
 #ifdef PICK
   if (alpha < 0.5) discard;
   pixel = v_colour;
 #else
   if (alpha < 0.02) discard;
-  vec3 c = v_colour.rgb;
-  if (u_shape == 1 && v_diameter > 4.0) {
-    float height = sqrt(max(0.0, 1.0 - dot(p, p)));
-    c *= 0.55 + 0.5 * clamp(dot(vec3(p, height), vec3(-0.35, 0.5, 0.79)), 0.0, 1.0);
-  }
   alpha *= u_opacity;
-  pixel = vec4(c * alpha, alpha);
+  pixel = vec4(min(v_colour.rgb * light, 1.0) * alpha, alpha);
 #endif
 }`,
 };
@@ -284,6 +296,10 @@ void main() {
 #ifdef CROWD
   if (value <= 0.0) discard;
   alpha *= smoothstep(0.0, 0.25, value);
+#ifdef MULTIPLY
+  pixel = vec4(mix(vec3(1.0), c.rgb, alpha), 1.0);
+  return;
+#endif
 #endif
   pixel = vec4(c.rgb * alpha, alpha);
 }`,
@@ -404,11 +420,11 @@ void main() {
 }`,
   fragment: `
 in vec2 v_share;
-uniform sampler2D u_labels;
-uniform vec4 u_colour;
+uniform sampler2D u_labels;    // red: the letters, alpha: with the rim round them
+uniform vec3 u_ink, u_ground;
 out vec4 pixel;
 void main() {
-  float alpha = texture(u_labels, v_share).a * u_colour.a;
-  pixel = vec4(u_colour.rgb * alpha, alpha);
+  vec4 t = texture(u_labels, v_share);
+  pixel = vec4(mix(u_ground, u_ink, t.r) * t.a, t.a);
 }`,
 };

@@ -8,7 +8,7 @@ export class Tables {
     this.made = new Map();
   }
 
-  // A map by name, or a function as in colour.js with a key of its own.
+  // A map by name, or a function as in colour.js with a key of its own: {texture, bytes}.
   map(map, light, key = map) {
     return this.get(`${key} ${light}`, () => table(map, light));
   }
@@ -25,11 +25,16 @@ export class Tables {
     });
   }
 
+  // That of a type's style; mode: as in the shader.
+  of(style, mode, light) {
+    return mode === 3 ? this.labels(style.labels, light) : this.map(mode === 1 ? "wheel" : style.map, light);
+  }
+
   get(key, bytes) {
     if (!this.made.has(key)) {
-      const { gl } = this.card, texture = this.card.texture();
-      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, bytes());
-      this.made.set(key, texture);
+      const { gl } = this.card, made = { texture: this.card.texture(), bytes: bytes() };
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, 256, 1, 0, gl.RGBA, gl.UNSIGNED_BYTE, made.bytes);
+      this.made.set(key, made);
     }
     return this.made.get(key);
   }

@@ -112,7 +112,7 @@ export class Trails {
         let mode = style.by === "direction" && piece.heading ? 1 : typeof style.by === "number" && piece.scalar ? (style.labels ? 3 : 2) : 0;
         if (piece.by !== style.by) mode = 0; // its colours were of something else
         gl.uniform1i(at.u_mode, mode);
-        card.bind(0, mode === 3 ? this.tables.labels(style.labels, view.light) : this.tables.map(mode === 1 ? "wheel" : style.map, view.light));
+        card.bind(0, this.tables.of(style, mode, view.light).texture);
         const age = Math.min(Math.max((type.tick - piece.tick) / this.ticks, 0), 1);
         gl.uniform1f(at.u_fade, 0.6 * (1 - age) ** 1.3 * style.opacity);
         card.attribute("a_from", piece.from, 3, 1);

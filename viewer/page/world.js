@@ -128,30 +128,31 @@ function gridStep(meta, low, high) {
 
 // Numbers along the edges of the world: [{text, at, shift: [right, up] in pixels}].
 export function ticks(meta, camera, dense) {
-  const out = [], [low, high] = (camera.flat && camera.area()) || [meta.low, meta.high];
-  const edges = camera.flat ? mapEdges(meta, camera, low) : spaceEdges(meta, camera);
-  for (const { axis, at, shift } of edges) {
-    const step = round((high[axis] - low[axis]) / 4.9 || 1), last = high[axis] + 1e-9 * step;
-    let widest = 0;
-    for (let v = Math.ceil(low[axis] / step - 1e-9) * step; v <= last; v += step) {
-      const place = at.slice();
-      place[axis] = v;
-      out.push({ text: written(v, step), at: place, shift: shift.map((s) => s * dense) });
-      widest = v;
+  const out = [];
+  for (const { axis, at, shift, low, high } of camera.flat ? mapEdges(meta, camera) : spaceEdges(meta, camera)) {
+    const ends = [low, high].map((v) => camera.project(at.map((p, k) => (k === axis ? v : p))));
+    const room = Math.hypot(ends[1][0] - ends[0][0], ends[1][1] - ends[0][1]);
+    if (!(high > low) || room < 30) continue;
+    const step = round(((high - low) * 1.9) / Math.max(Math.min(room / 46, 14), 2)), last = high + 1e-9 * step;
+    for (let v = Math.ceil(low / step - 1e-9) * step; v <= last; v += step) {
+      out.push({ text: written(v, step), at: at.map((p, k) => (k === axis ? v : p)), shift: shift.map((s) => s * dense) });
     }
     if (camera.flat) continue;
-    const place = at.slice(); // the axis' name, beyond its last number
-    place[axis] = (low[axis] + high[axis]) / 2;
-    out.push({ text: "xyz"[axis], at: place, shift: shift.map((s) => 2.1 * s * dense), strong: true });
+    out.push({ text: "xyz"[axis], at: at.map((p, k) => (k === axis ? (low + high) / 2 : p)), shift: shift.map((s) => 2.1 * s * dense), strong: true });
   }
   return out;
 }
 
-function mapEdges(meta, camera, low) {
-  const floor = meta.low[2], at = [low[0], low[1], floor], base = camera.project([meta.low[0], meta.low[1], floor]);
-  // Outside the world if there is room, else along the window's edge.
-  const room = camera.height - camera.inset.bottom, below = base[1] + 22 < camera.height ? -12 : 12, beside = base[0] - 40 > 0 ? -20 : 20;
-  return room > 0 ? [{ axis: 0, at, shift: [0, below] }, { axis: 1, at, shift: [beside, 0] }] : [];
+// On a map: outside the world if there is room, else along the edge of what no panel covers.
+function mapEdges(meta, camera) {
+  const { inset, width, height } = camera, floor = meta.low[2];
+  const first = camera.ray(inset.left, height - inset.bottom).from, last = camera.ray(width - inset.right, inset.top).from;
+  const low = [0, 1].map((k) => Math.max(meta.low[k], first[k])), high = [0, 1].map((k) => Math.min(meta.high[k], last[k]));
+  const base = camera.project([...low, floor]), at = [...low, floor];
+  return [
+    { axis: 0, at, low: low[0], high: high[0], shift: [0, base[1] + 20 <= height - inset.bottom ? -12 : 12] },
+    { axis: 1, at, low: low[1], high: high[1], shift: [base[0] - 34 >= inset.left ? -19 : 19, 0] },
+  ];
 }
 
 // In space: of the edges of the floor those nearest to the eye, and of the upright ones the leftmost.
@@ -166,7 +167,7 @@ function spaceEdges(meta, camera) {
     }).filter((edge) => axis === 2 || edge.at[2] === low[2]);
     const best = edges.reduce((one, two) => (axis === 2 ? two.seen[0] < one.seen[0] : two.seen[1] > one.seen[1]) ? two : one);
     const out = [best.seen[0] - middle[0], middle[1] - best.seen[1]], length = Math.hypot(...out) || 1;
-    found.push({ ...best, shift: out.map((v) => (v / length) * 17) });
+    found.push({ ...best, low: low[axis], high: high[axis], shift: out.map((v) => (v / length) * 17) });
   }
   return found;
 }
