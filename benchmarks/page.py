@@ -105,7 +105,7 @@ def live(browser: Browser, url: str, seconds: float) -> None:
     """The page of a running hub."""
     page = browser.new_page(viewport={"width": 1280, "height": 720})
     page.goto(url)
-    count = "() => [S.drawn, performance.now()]"
+    count = "() => [S.drawnFrames, performance.now()]"
     page.wait_for_timeout(3000)
     n, start = page.evaluate(count)
     page.wait_for_timeout(1000 * seconds)

@@ -538,6 +538,19 @@ def test_screenshots_are_pngs_and_a_movie_can_be_taken(stage):
     assert stage.value("S.stream(30).getVideoTracks().length") == 1
 
 
+def test_a_graphics_card_that_was_lost_and_came_back_shows_the_same(stage):
+    stage.world(world(layers=[{"name": "Grass", "fields": []}]))
+    stage.show(points(PLACES, TURNS), raster(np.arange(4.0).reshape(1, 2, 2), (0, 0, 0), (400, 400, 0)))
+    before = [stage.pixel(*place).tolist() for place in [*PLACES, (30, 30), (330, 380)]]
+    stage.value("window.taken = S.gl.getExtension('WEBGL_lose_context'), taken.loseContext()")
+    stage.page.wait_for_function("S.gl.isContextLost()")
+    assert stage.value("S.draw()") == {"types": {}, "n": 0}
+    again = "new Promise((done) => { S.canvas.addEventListener('webglcontextrestored', done); setTimeout(() => taken.restoreContext()); })"
+    stage.value(f"{again}.then(() => 1)")
+    assert [stage.pixel(*place).tolist() for place in [*PLACES, (30, 30), (330, 380)]] == before
+    stage.errors.clear()  # the browser mentions the loss
+
+
 def test_empty_frames_and_unknown_things_do_no_harm(stage):
     stage.world(world(types=2))
     assert stage.show() == {"types": {"0": "none", "1": "none"}, "n": 0}

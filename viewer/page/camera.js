@@ -154,7 +154,17 @@ export class Camera {
 
   pan(dx, dy) {
     const { right, up } = this.axes(), { unit } = this;
+    if (this.ground) {
+      // Tilted over a map: along the ground, as fast as it passes under the pointer.
+      const steep = Math.sin(this.elevation), slow = (steep < 0 ? -1 : 1) * Math.max(Math.abs(steep), 0.2);
+      [up[0], up[1], up[2]] = [-Math.sin(this.azimuth) / slow, Math.cos(this.azimuth) / slow, 0];
+    }
     this.centre = this.centre.map((c, k) => c - dx * unit * right[k] + dy * unit * up[k]);
+  }
+
+  // A world without height, seen tilted.
+  get ground() {
+    return !this.flat && this.low[2] === this.high[2];
   }
 
   orbit(dx, dy) {
@@ -165,13 +175,15 @@ export class Camera {
 
   // Closer for factor < 1; what is under the pointer stays under it.
   zoom(factor, px, py) {
-    const size = Math.max(...this.high.map((h, k) => h - this.low[k]));
+    const size = Math.max(...this.high.map((h, k) => h - this.low[k])), { from, along } = this.ray(px, py), { back } = this.axes();
     const distance = Math.min(Math.max(this.distance * factor, size * 1e-4), size * 20);
-    const shift = this.shift();
-    const x = px - (this.width * (1 + shift[0])) / 2, y = py - (this.height * (1 - shift[1])) / 2;
-    this.pan(-x, -y);
+    // What is meant lies as far as the centre does, or on the ground.
+    let t = dot(this.centre.map((c, k) => c - from[k]), back) / dot(along, back);
+    const down = (this.low[2] - from[2]) / along[2];
+    if (this.ground && down > 0 && down < 4 * t) t = down;
+    const fixed = from.map((f, k) => f + t * along[k]);
+    this.centre = this.centre.map((c, k) => fixed[k] + ((c - fixed[k]) * distance) / this.distance);
     this.distance = distance;
-    this.pan(x, y);
   }
 
   // Move to a place; angle and distance stay.

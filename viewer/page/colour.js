@@ -76,7 +76,7 @@ export const MAPS = { ramp, heat, moss, grey, diverging, wheel };
 export function crowd(rgb) {
   const [, chroma, hue] = perceived(rgb);
   return (t, light) => {
-    const [from, to] = light ? [0.9, 0.42] : [0.34, 0.95];
+    const [from, to] = light ? [0.92, 0.48] : [0.34, 0.95];
     return oklch(from + (to - from) * t, Math.min(chroma, 0.15) * (light ? 1.1 : 1.25 - 0.9 * t ** 2), hue);
   };
 }

@@ -4,6 +4,8 @@
 import { crowd } from "./colour.js";
 import { POINTS, RASTER } from "./shaders.js";
 
+const SCATTER = [0x9e3779b1, 0x85ebca6b, 0xc2b2ae35]; // large odd numbers
+
 export class Density {
   constructor(card, tables) {
     this.card = card;
@@ -94,16 +96,16 @@ export class Density {
     this.arrange(type, view.camera.axes().back);
     if (!type.n) return;
     card.clear();
-    const at = card.use(POINTS, "DISC"), cell = Math.min(...type.shape.map((n, k) => view.span[2 - k] / n));
+    const at = card.use(POINTS, "CLOUD"), cell = Math.min(...type.shape.map((n, k) => view.span[2 - k] / n));
     view.set(at);
     const scale = view.flat ? view.dense / view.camera.unit : (view.dense * view.camera.distance) / view.camera.unit;
     gl.uniform1i(at.u_mode, 2);
-    gl.uniform1f(at.u_size, 0.75 * cell);
+    gl.uniform1f(at.u_size, 1.3 * cell);
     gl.uniform2f(at.u_sizes, 0, 1);
     gl.uniform2f(at.u_range, 0, 1);
     gl.uniform2f(at.u_pixels, scale, 1.5 * view.dense);
     gl.uniform1f(at.u_near, 0);
-    gl.uniform1f(at.u_opacity, 0.55 * style.opacity);
+    gl.uniform1f(at.u_opacity, 0.8 * style.opacity);
     gl.uniform1i(at.u_map, 0);
     card.bind(0, map);
     card.attribute("a_position", type.position, 3);
@@ -130,7 +132,8 @@ export class Density {
         const index = base + at[axis] * stride[axis];
         if (level < 2) walk(level + 1, index);
         else if (type.share[index]) {
-          places.push((at[0] + 0.5) / size[0], (at[1] + 0.5) / size[1], (at[2] + 0.5) / size[2]);
+          // Anywhere in its cell, always the same: rows of balls would make patterns that are not in the crowd.
+          for (let k = 0; k < 3; k++) places.push((at[k] + 0.15 + (0.7 * (Math.imul(index + 1, SCATTER[k]) >>> 8)) / 16777216) / size[k]);
           values.push(type.share[index] / 255);
         }
       }

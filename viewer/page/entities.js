@@ -25,7 +25,9 @@ export class Entities {
   }
 
   setModel(name, positions, normals) {
-    const shape = { corner: this.card.buffer(), normal: this.card.buffer(), n: positions.length / 3 };
+    let foot = 0;
+    for (let k = 2; k < positions.length; k += 3) foot = Math.min(foot, positions[k]);
+    const shape = { corner: this.card.buffer(), normal: this.card.buffer(), n: positions.length / 3, lift: -foot };
     this.card.fill(shape.corner, positions);
     this.card.fill(shape.normal, normals);
     this.shapes.set(name, shape);
@@ -94,6 +96,7 @@ export class Entities {
     if (rows.n) {
       const at = this.begin(MODELS, rows, style, view, pick, 1), shape = this.shapes.get(name);
       gl.uniform1f(at.u_size, style.size);
+      gl.uniform1f(at.u_lift, view.map ? shape.lift : 0);
       this.card.attribute("a_corner", shape.corner, 3);
       this.card.attribute("a_normal", shape.normal, 3);
       if (pick) this.card.attribute("a_row", rows.row, 1, 1, gl.UNSIGNED_INT);

@@ -37,6 +37,16 @@ export class Layers {
     else gl.texImage2D(target, 0, inside, nx, ny, 0, format, kind, layer.values);
   }
 
+  // Labels have nothing between them: they are never a cloud.
+  cloudy(layer, style) {
+    return layer.shape[0] > 1 && style.mode === "volume" && !layer.codes;
+  }
+
+  // [index, layer, style] of what is shown, in order.
+  visible(styles) {
+    return [...this.layers].sort(([a], [b]) => a - b).map(([index, layer]) => [index, layer, styles(index)]).filter(([, layer, style]) => layer.about && style.shown);
+  }
+
   // Share of the raster's own range that a range of colours begins at, and 1 / over what share it goes.
   range(layer, wanted) {
     if (layer.codes || !wanted) return [0, 1];
@@ -51,15 +61,15 @@ export class Layers {
   // Clouds: over what stands and behind what moves, in a small picture, because every pixel is a walk through the world.
   drawClouds(styles, view) {
     const { card } = this, { gl } = card;
-    const shown = [...this.layers].filter(([index, layer]) => layer.about && layer.shape[0] > 1 && styles(index).shown && styles(index).mode === "volume");
+    const shown = this.visible(styles).filter(([, layer, style]) => this.cloudy(layer, style));
     if (!shown.length) return;
     const part = card.slow ? 3 : 2, [width, height] = view.window.map((n) => Math.ceil(n / part));
     if (this.cloud?.width !== width || this.cloud?.height !== height) {
       if (this.cloud) gl.deleteFramebuffer(this.cloud.frame), gl.deleteTexture(this.cloud.texture);
       this.cloud = card.target(width, height, false);
     }
-    for (const [index, layer] of shown) {
-      const style = styles(index), { low, high } = layer.about;
+    for (const [, layer, style] of shown) {
+      const { low, high } = layer.about;
       card.clear();
       gl.bindFramebuffer(gl.FRAMEBUFFER, this.cloud.frame);
       gl.viewport(0, 0, width, height);
@@ -97,11 +107,9 @@ export class Layers {
   // Pictures on the ground, and slices.
   drawSheets(styles, view) {
     const { card } = this, { gl } = card;
-    for (const [index, layer] of this.layers) {
-      if (!layer.about) continue;
-      const style = styles(index), space = layer.shape[0] > 1;
-      if (!style.shown || (space && style.mode === "volume")) continue;
-      const { low } = layer.about, { from, right, up } = sheet(layer, style);
+    for (const [, layer, style] of this.visible(styles)) {
+      if (this.cloudy(layer, style)) continue;
+      const space = layer.shape[0] > 1, { low } = layer.about, { from, right, up } = sheet(layer, style);
       card.clear();
       const at = card.use(RASTER, ...(layer.codes ? ["CODES"] : []), ...(space ? ["SPACE"] : []));
       view.set(at);
@@ -122,11 +130,9 @@ export class Layers {
 
   // The cell of the topmost sheet that a line of sight meets: {layer, index: [x, y, z] of the layer's cells, value} or null.
   pick(styles, ray, worldLow, outside) {
-    for (const [index, layer] of [...this.layers].reverse()) {
-      if (!layer.about) continue;
-      const style = styles(index), space = layer.shape[0] > 1;
-      if (!style.shown || (space && style.mode === "volume")) continue;
-      const { low, high, stride } = layer.about, axis = space ? style.axis : 2, { from } = sheet(layer, style);
+    for (const [index, layer, style] of this.visible(styles).reverse()) {
+      if (this.cloudy(layer, style)) continue;
+      const space = layer.shape[0] > 1, { low, high, stride } = layer.about, axis = space ? style.axis : 2, { from } = sheet(layer, style);
       const t = (from[axis] - ray.from[axis]) / ray.along[axis];
       if (!(t >= 0)) continue;
       const p = ray.from.map((f, k) => (k === axis ? from[k] : f + t * ray.along[k]));

@@ -22,8 +22,8 @@ const PERSON_FEET = [
   [[-0.06, -0.13, 0.12, -0.03, -0.5], [-0.06, -0.13, 0.08, -0.03, -0.43]],
 ];
 // [z, half width across (y), half depth (x)] of the body, then of the head.
-const PERSON_BODY = [[-0.46, 0.12, 0.07], [-0.05, 0.17, 0.1], [0.16, 0.27, 0.12], [0.25, 0.23, 0.1], [0.28, 0.06, 0.06]];
-const PERSON_HEAD = [[0.24, 0, 0], [0.28, 0.09, 0.1], [0.37, 0.13, 0.14], [0.46, 0.09, 0.1], [0.5, 0, 0]];
+const PERSON_BODY = [[-0.46, 0.1, 0.07], [-0.04, 0.14, 0.1], [0.18, 0.22, 0.11], [0.26, 0.18, 0.1], [0.29, 0.05, 0.05]];
+const PERSON_HEAD = [[0.27, 0, 0], [0.3, 0.075, 0.085], [0.385, 0.105, 0.12], [0.47, 0.075, 0.085], [0.5, 0, 0]];
 
 // name -> {positions, normals}: Float32Arrays, xyz of each corner. Fewer sides where the processor draws.
 export function builtin(sides = 10) {

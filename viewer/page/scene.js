@@ -30,13 +30,22 @@ export class Scene {
     const slow = software();
     const gl = canvas.getContext("webgl2", { antialias: !slow, alpha: false, powerPreference: "high-performance" });
     if (!gl) throw new Error("This browser has no WebGL2.");
-    const card = new Card(gl, slow), tables = new Tables(card);
-    Object.assign(this, { canvas, gl, card, camera: new Camera(), meta: null, frame: null, light: false, clip: null });
+    Object.assign(this, { canvas, gl, slow, camera: new Camera(), meta: null, frame: null, light: false, clip: null });
     this.shown = { grid: true, partitions: false, box: true, axes: true, geometry: true, trails: true };
     this.styles = new Map();
     this.layerStyles = new Map();
     this.ranges = new Map();
+    this.models = new Map();
     [this.partitions, this.partitionsAt] = [[], 0];
+    this.build();
+    // The system may take the graphics card away, and give it back empty.
+    canvas.addEventListener("webglcontextlost", (event) => event.preventDefault());
+    canvas.addEventListener("webglcontextrestored", () => this.restore());
+  }
+
+  build() {
+    const card = new Card(this.gl, this.slow), tables = new Tables(card);
+    this.card = card;
     this.entities = new Entities(card, tables);
     this.density = new Density(card, tables);
     this.layers = new Layers(card, tables);
@@ -45,6 +54,17 @@ export class Scene {
     this.picker = new Picker(card);
     this.world = new World(card);
     this.labels = new Labels(card);
+  }
+
+  restore() {
+    const { wanted, radius } = this.selection, { ticks } = this.trails;
+    this.build();
+    this.trails.set(ticks);
+    this.selection.set(wanted, radius);
+    for (const [name, model] of this.models) this.entities.setModel(name, ...model);
+    if (this.meta) this.world.setWorld(this.meta);
+    if (this.frame) this.setFrame(this.frame);
+    this.draw();
   }
 
   setTheme(light) {
@@ -64,6 +84,7 @@ export class Scene {
 
   // Triangles that point along +x and are 1 long: Float32Arrays, xyz of each corner.
   setModel(name, positions, normals) {
+    this.models.set(name, [positions, normals]);
     this.entities.setModel(name, positions, normals);
   }
 
@@ -135,6 +156,17 @@ export class Scene {
     return this.ranges.get(`${index} ${column}`) ?? [0, 1];
   }
 
+  // Metres: how large a type is drawn.
+  size(index) {
+    return this.style(index).size;
+  }
+
+  // What the brightest of a crowd's density stands for, in entities per cell, and whether the scale is "log" or "root".
+  crowd(index) {
+    const { most, scale } = this.density.types.get(index) ?? { most: 0, scale: "root" };
+    return { most, scale };
+  }
+
   layerRange(index) {
     return this.layer(index).range ?? [0, 1];
   }
@@ -187,7 +219,7 @@ export class Scene {
       gl.uniform4f(at.u_haze, ...far, camera.flat ? 0 : 0.42);
       gl.uniform2f(at.u_depth, camera.distance - 0.6 * reach, 1 / (1.9 * reach));
     };
-    return { camera, matrix, window, low, span, light, clip, flat: camera.flat, dense: canvas.height / camera.height, set };
+    return { camera, matrix, window, low, span, light, clip, map: meta?.dim === 2, flat: camera.flat, dense: canvas.height / camera.height, set };
   }
 
   // -> {types: {index: what they were drawn as}, n: how many}
@@ -198,7 +230,7 @@ export class Scene {
     gl.clearColor(...ground(this.light), 1);
     gl.depthMask(true);
     gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);
-    if (!meta) return { types: {}, n: 0 };
+    if (!meta || gl.isContextLost()) return { types: {}, n: 0 };
     const view = this.view(), layer = (index) => this.layer(index), style = (index) => this.style(index), solid = !view.flat;
     const deep = (on) => (on && solid ? gl.enable(gl.DEPTH_TEST) : gl.disable(gl.DEPTH_TEST));
     gl.enable(gl.BLEND);
@@ -255,7 +287,7 @@ export class Scene {
 
   // What is drawn at a CSS pixel: {type, row, id, position}, {layer, index: [x, y, z], value} or null.
   pick(px, py) {
-    if (!this.frame || !this.meta) return null;
+    if (!this.frame || !this.meta || this.gl.isContextLost()) return null;
     const { gl } = this, view = this.view(), points = this.frame.blocks.filter((block) => block.kind === "points");
     const x = Math.floor(px * view.dense), y = this.canvas.height - 1 - Math.floor(py * view.dense);
     let found = this.picker.at(x, y, view, () => {

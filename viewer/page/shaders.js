@@ -43,7 +43,7 @@ uniform int u_type;
 vec4 number(uint row) { return vec4(uvec4(row & 255u, (row >> 8) & 255u, (row >> 16) & 255u, uint(u_type))) / 255.0; }`;
 
 // One corner per entity; the outline is cut and smoothed pixel by pixel. DISC; BALL: lit; DART: on a map; CONE: a cone in
-// space as it is seen from the eye, its foot an ellipse.
+// space as it is seen from the eye, its foot an ellipse; CLOUD: soft, the fainter the less its number.
 export const POINTS = {
   name: "points",
   vertex: `
@@ -69,6 +69,9 @@ void main() {
 #elif defined(CONE)
   vec3 ahead = dot(a_heading, a_heading) > 0.0 ? normalize(a_heading) : vec3(1.0, 0.0, 0.0);
   v_ahead.xyz = vec3(dot(ahead, u_right), dot(ahead, u_up), -dot(ahead, u_back));
+#endif
+#ifdef CLOUD
+  v_ahead.x = mix(0.3, 1.0, a_scalar);
 #endif
   v_ahead.w = 1.0 / diameter;
 #ifdef PICK
@@ -111,6 +114,9 @@ void main() {
 #else
   if (alpha < 0.02) discard;
   alpha *= u_opacity;
+#ifdef CLOUD
+  alpha *= v_ahead.x * (0.25 - 0.75 * far * (2.0 + far));
+#endif
   pixel = vec4(min(v_colour.rgb * light, 1.0) * alpha, alpha);
 #endif
 }`,
@@ -122,6 +128,7 @@ export const MODELS = {
 ${PLACE}
 in vec3 a_corner, a_normal;    // the model points along +x and is 1 long
 in uint a_row;
+uniform float u_lift;          // of a model's length: on a map it stands on the ground
 ${COLOUR}
 ${NUMBER}
 flat out vec4 v_entity;
@@ -131,7 +138,7 @@ void main() {
   vec3 side = abs(ahead.z) > 0.99 ? vec3(0.0, 1.0, 0.0) : normalize(cross(vec3(0.0, 0.0, 1.0), ahead));
   mat3 turn = mat3(ahead, side, cross(ahead, side));
   vec3 p = u_low + a_position * u_span;
-  gl_Position = u_view * vec4(p + turn * a_corner * size(), 1.0);
+  gl_Position = u_view * vec4(p + (turn * a_corner + vec3(0.0, 0.0, u_lift)) * size(), 1.0);
   if (outside(p)) gl_Position = vec4(2.0, 2.0, 2.0, 1.0);
   vec3 n = turn * a_normal;
   v_light = 0.5 + 0.5 * max(dot(n, normalize(vec3(-0.4, -0.5, 0.8))), 0.0) + 0.12 * max(-n.y, 0.0);
