@@ -6,7 +6,7 @@ export const count = (n) => Math.round(n).toLocaleString("en");
 export function short(v, digits = 3) {
   if (v === null || v === undefined || Number.isNaN(v)) return "–";
   if (v === Infinity || v === -Infinity) return v > 0 ? "∞" : "−∞";
-  if (Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3)) return v.toExponential(Math.max(digits - 2, 1)).replace("e+", "e").replace("-", "−");
+  if (Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3)) return v.toExponential(Math.max(digits - 2, 1)).replace(/\.0+e/, "e").replace("e+", "e").replaceAll("-", "−");
   return String(+v.toPrecision(digits)).replace("-", "−");
 }
 

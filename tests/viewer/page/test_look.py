@@ -160,7 +160,7 @@ def test_trails_toggles_and_the_budget(look):
 def test_follow_keeps_the_selected_in_the_middle(look):
     seen = look()
     seen.scenery(1)
-    seen.value("S.select([{type: 0, id: 5}])")
+    seen.value("S.select([{type: 0, id: '5'}])")
     seen.tab("inspect")
     seen.interest(lambda said: said["selected"] == [5])
     seen.scenery(2, chosen=[5])
