@@ -15,7 +15,11 @@ def few(seen, tick, chosen=(), at=FEW, **fields):
         for i in chosen
     ]  # fmt: skip
     energy = 40 + np.arange(6) + tick / 10
-    seen.frame(tick, points(seen.meta, at, ids=40 + np.arange(6), heading=np.ones((6, 2)), columns={"energy": energy}), selected(*rows))
+    seen.frame(
+        tick,
+        points(seen.meta, at, ids=40 + np.arange(6), heading=np.ones((6, 2)), columns={"energy": energy}),
+        selected(*rows),
+    )
 
 
 def click(seen, x, y, **options):
@@ -72,7 +76,11 @@ def test_ids_of_the_born_are_exact_beyond_what_a_number_holds(look):
     seen.frame(1, points(seen.meta, [(100, 100), (150, 100)], ids=born))
     click(seen, 150, 100)
     seen.interest(lambda said: said["selected"] == [str(born[1])])
-    seen.frame(2, points(seen.meta, [(100, 100), (150, 100)], ids=born), selected((0, int(born[1]), 2, {"position": [150.0, 100.0], "energy": 6.5})))
+    seen.frame(
+        2,
+        points(seen.meta, [(100, 100), (150, 100)], ids=born),
+        selected((0, int(born[1]), 2, {"position": [150.0, 100.0], "energy": 6.5})),
+    )
     seen.wait_text("#entity-tick", "tick 2")
     assert seen.page.text_content("#entity-id") == f"#{born[1]}"
     assert seen.value("S.scene.selection.rows.map((row) => row.row)") == [1]
@@ -83,7 +91,9 @@ def test_neighbours_are_counted_within_the_radius_also_beyond_a_seam(look):
     few(seen, 1)
     click(seen, 100, 100)
     few(seen, 2, [40])
-    seen.wait("document.getElementById('neighbours')?.textContent === '2'")  # 15 and 25 m away, 30 m is the type's radius
+    seen.wait(
+        "document.getElementById('neighbours')?.textContent === '2'"
+    )  # 15 and 25 m away, 30 m is the type's radius
     assert seen.value("S.scene.neighbours.length") == 2
     seen.page.fill("#radius", "36")
     seen.page.press("#radius", "Enter")
