@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from partitions.command import Command
 from partitions.diary import Entries
 from partitions.errors import TickFault, TransportError
+from partitions.frames import Frame
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
+from partitions.interest import Interest
 from partitions.observe import Sample
 from partitions.probe import Probe, take
 from partitions.program import Drawn, Filled, Given, Program
@@ -236,13 +238,17 @@ class WorkerActor:
 
     def publish(self, address: tuple[str, int], secret: bytes) -> None:
         """Send this worker's part of each frame to the hub."""
-        from partitions.frames import Publisher  # only a run that is looked at pays for it
+        from partitions.publisher import Publisher  # only a run that is looked at pays for it
 
         self._built().publisher = Publisher(address, secret, self._rank, self._workers)
 
     def show(self) -> None:
         """See `Worker.show`."""
         self._built().show()
+
+    def portion(self, interest: Interest) -> Frame:
+        """See `Worker.portion`."""
+        return self._built().portion(interest)
 
     def close(self) -> None:
         """Say goodbye to the hub and to the other workers."""

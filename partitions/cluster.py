@@ -24,8 +24,10 @@ from partitions.command import Command
 from partitions.diary import Entries, merged
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
+from partitions.frames import Frame
 from partitions.grid import make_layout
 from partitions.head import Head
+from partitions.interest import Interest
 from partitions.observe import whole_samples
 from partitions.probe import compare
 from partitions.program import Given, Program
@@ -197,6 +199,11 @@ class Cluster(Runtime):
     def show(self) -> None:
         """Publish the present state."""
         self._each("show")
+
+    def portions(self, interest: Interest) -> list[Frame]:
+        """One part of each worker."""
+        parts: list[Frame] = self._each("portion", interest)
+        return parts
 
     def worker_of(self) -> Sequence[int]:
         """Worker of each partition: contiguous numbers, so that a worker's boxes lie together."""

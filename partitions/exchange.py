@@ -7,6 +7,7 @@ or the fault that ended the sender's run.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, Protocol
@@ -89,6 +90,7 @@ class Exchange:
         deaths: per type, entities that died here.
         worker_of: (P,) the worker of each partition.
         relocations: per type, how often it was relocated; the same on every worker.
+        seconds: spent on getting the peers' batches, since the start.
     """
 
     def __init__(
@@ -116,6 +118,7 @@ class Exchange:
         self._program, self._layout = program, layout
         self._parts, self.rank, self._crew, self._transport = parts, rank, crew, transport
         self._epoch = self._number = 0
+        self.seconds = 0.0
         self._stopped: set[int] = set()
         self._inner = [[routes.inner(part.number) for part in parts] for routes in self.routes]
         self._seen: dict[int, tuple[tuple[int, ...], dict[tuple[int, int], NDArray[np.uint32]]]] = {}
@@ -375,7 +378,9 @@ class Exchange:
         received = {self.rank: outgoing.pop(self.rank)}
         if outgoing:
             messages = {w: [np.zeros(1, np.int64), *batch] for w, batch in outgoing.items()}
+            began = time.perf_counter()
             answers = self._transport.exchange(self._epoch, self._number, messages)
+            self.seconds += time.perf_counter() - began
             self._number += 1
             faults = {w: fault for w, batch in answers.items() if (fault := _fault(batch)) is not None}
             if faults:

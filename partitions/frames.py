@@ -8,7 +8,7 @@ Both are the same bytes, little-endian, so that a browser hands the arrays to We
              {"tick", "interest", "low", "high", "part", "parts", "cost", "blocks": [{"kind", "about", "arrays"}]}
     arrays   each padded with zeros to a multiple of 8 bytes; the head names them in order as [name, dtype, shape]
 
-Kinds of blocks, `about` and arrays (n entities; rasters are [z, y, x], one layer of z in two dimensions, row 0 at low y):
+Kinds of blocks, `about` and arrays (n entities; rasters are [z, y, x], nz is 1 in two dimensions, row 0 is at low y):
 
     points     type, in_area, columns    positions u2[n, 3] (0 is low, 65535 is high), ids i8[n], heading i1[n, 3]
                                          (unit direction times 127), column0, column1 ... f4[n]

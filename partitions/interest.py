@@ -60,7 +60,7 @@ class Interest:
         area: low and high corner of the part of the world to show; None: all of it.
         grid: cells on the longest side of a density grid or of a layer's raster, at most.
         types: one entry per entity type; none for a type means none of it.
-        layers: (layer's index among the layers, field).
+        layers: (layer's index among the layers, field, whether its values are codes that have no mean).
         selected: ids of entities whose every field is wanted, wherever they are.
         histograms: see there.
         load: whether the workers' loads are wanted.
@@ -70,7 +70,7 @@ class Interest:
     area: tuple[Corner, Corner] | None = None
     grid: int = 256
     types: tuple[Wanted, ...] = ()
-    layers: tuple[tuple[int, str], ...] = ()
+    layers: tuple[tuple[int, str, bool], ...] = ()
     selected: tuple[int, ...] = ()
     histograms: tuple[Histogram, ...] = ()
     load: bool = False
@@ -88,7 +88,7 @@ class Interest:
             None if area is None else (_corner(area[0]), _corner(area[1])),
             int(told["grid"]),
             tuple(Wanted(int(w["type"]), w["mode"], tuple(w["fields"]), w["where"]) for w in told["types"]),
-            tuple((int(each["layer"]), str(each["field"])) for each in told["layers"]),
+            tuple((int(each["layer"]), str(each["field"]), bool(each["codes"])) for each in told["layers"]),
             tuple(int(id) for id in told["selected"]),
             tuple(
                 Histogram(int(h["type"]), str(h["field"]), int(h["bins"]), float(h["low"]), float(h["high"]))
@@ -104,7 +104,7 @@ class Interest:
             "area": self.area,
             "grid": self.grid,
             "types": [{"type": w.type, "mode": w.mode, "fields": w.fields, "where": w.where} for w in self.types],
-            "layers": [{"layer": layer, "field": field} for layer, field in self.layers],
+            "layers": [{"layer": layer, "field": field, "codes": codes} for layer, field, codes in self.layers],
             "selected": self.selected,
             "histograms": [vars(histogram) for histogram in self.histograms],
             "load": self.load,

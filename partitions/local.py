@@ -11,7 +11,9 @@ from partitions.command import Command
 from partitions.diary import Entries
 from partitions.digest import format_digest
 from partitions.exchange import NoTransport
+from partitions.frames import Frame
 from partitions.grid import make_layout
+from partitions.interest import Interest
 from partitions.observe import whole_samples
 from partitions.program import Program
 from partitions.runtime import Rows, Runtime, sorted_rows
@@ -107,13 +109,17 @@ class Local(Runtime):
 
     def publish(self, address: tuple[str, int], secret: bytes) -> None:
         """Send frames to the hub at this address from now on."""
-        from partitions.frames import Publisher  # only a run that is looked at pays for it
+        from partitions.publisher import Publisher  # only a run that is looked at pays for it
 
         self._worker.publisher = Publisher(address, secret, 0, 1)
 
     def show(self) -> None:
         """Publish the present state."""
         self._worker.show()
+
+    def portions(self, interest: Interest) -> list[Frame]:
+        """The one part."""
+        return [self._worker.portion(interest)]
 
     def worker_of(self) -> Sequence[int]:
         """Everything is here."""

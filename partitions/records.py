@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -50,6 +51,7 @@ class Piece:
     Attributes:
         status, values: of the last call; see `program.STATUS`.
         chunks: per outlet, the chunks in the order of the entities.
+        seconds: that `run` took.
     """
 
     def __init__(self, outlets: Sequence[Outlet], first: int, last: int, rooms: list[int]) -> None:
@@ -57,10 +59,12 @@ class Piece:
         self.status, self.values = np.zeros(STATUS, np.int64), np.zeros(8)
         self.status[1] = NO_ID
         self.chunks: list[list[Chunk]] = [[] for _ in outlets]
+        self.seconds = 0.0
         self._outlets, self._first, self._last, self._rooms = outlets, first, last, rooms
 
     def run(self, kernel: Kernel) -> None:
         """Call the kernel until it has come to the end."""
+        began = time.perf_counter()
         first, rooms = self._first, [max(ROOM, room + room // 4) for room in self._rooms]
         while True:
             new = [Chunk(outlet, room) for outlet, room in zip(self._outlets, rooms, strict=True)]
@@ -73,6 +77,7 @@ class Piece:
             first = int(self.status[7])
             rooms = [2 * room for room in rooms]
         self._rooms[:] = [max(known, n) for known, n in zip(self._rooms, self._counts(), strict=True)]
+        self.seconds = time.perf_counter() - began
 
     def _counts(self) -> list[int]:
         return [sum(int(chunk.count[0]) for chunk in chunks) for chunks in self.chunks]

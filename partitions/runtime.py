@@ -11,7 +11,9 @@ from numpy.typing import NDArray
 
 from partitions.command import Command
 from partitions.diary import Entries
+from partitions.frames import Frame
 from partitions.grid import Grid, Layout
+from partitions.interest import Interest
 from partitions.program import Program
 from partitions.sums import Value
 
@@ -104,6 +106,10 @@ class Runtime(ABC):
     @abstractmethod
     def show(self) -> None:
         """Publish the present state, so that a stopped run shows its last tick."""
+
+    @abstractmethod
+    def portions(self, interest: Interest) -> list[Frame]:
+        """Every worker's part of a frame of the present state."""
 
     @abstractmethod
     def worker_of(self) -> Sequence[int]:

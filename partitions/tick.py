@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from partitions.errors import TickFault
 from partitions.exchange import Exchange
 from partitions.grid import Layout
 from partitions.mail import Letters, Mail
+from partitions.meter import Meter
 from partitions.program import Act, Argument, Outlet, Phase, Program
 from partitions.records import Chunk, Kernel, Piece, joined
 from partitions.store import Array, Crew, Partition
@@ -53,6 +55,7 @@ class Tick:
         self.claims = Claims(program, layout, parts, exchange, kernels.get("ranks_"))
         self.deposits = Deposits(program, parts, exchange)
         self.wholes = Wholes(program, parts, exchange)
+        self.meter = Meter()
         self._rooms: dict[tuple[str, int], dict[int, list[int]]] = {}
 
     def run(self, tick: int) -> None:
@@ -62,10 +65,14 @@ class Tick:
             TickFault: an entity of this worker broke a rule.
             Poisoned: one of another worker did.
         """
+        began, waited = time.perf_counter(), self._exchange.seconds
         for index, phase in enumerate(self._program.phases):
             if tick % phase.every == phase.at:
                 for step in (*phase.before, phase):
                     self._phase(step, index, tick)
+        self.meter.total += time.perf_counter() - began
+        self.meter.exchange += self._exchange.seconds - waited
+        self.meter.ticks += 1
 
     def _phase(self, phase: Phase, index: int, tick: int) -> None:
         types, stale = self._program.types, self._exchange.stale
@@ -147,7 +154,12 @@ class Tick:
                     calls.append(partial(piece.run, self._call(kernel, tick, act.arguments, arrays)))
                 done.append((act, part, pieces))
         acting = {act.type for act in acts}
+        began = time.perf_counter()
         self._crew.run(calls, sum(part.tables[t].n for part in self._parts for t in acting))
+        self.meter.kernels += time.perf_counter() - began
+        for _, part, pieces in done:
+            spent = sum(piece.seconds for piece in pieces)
+            self.meter.parts[part.number] = self.meter.parts.get(part.number, 0.0) + spent
         faults = [
             TickFault(
                 tick, index, act.type, int(piece.status[1]), int(piece.status[0]), tuple(piece.values[:4].tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,32 +15,30 @@ from partitions.diary import Entries
 from partitions.digest import add_digests, digest_table
 from partitions.errors import TickFault
 from partitions.exchange import Exchange, Poisoned, Transport
+from partitions.frames import Frame
 from partitions.grid import Layout
+from partitions.interest import Interest
 from partitions.observe import Observer, Sample
+from partitions.portion import portion
 from partitions.program import STATUS, Drawn, Program
 from partitions.raster import Raster
 from partitions.records import NO_ID
+from partitions.shown import Shown
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
 
 PIECE = 1 << 20
 """Initial entities are made and sent in pieces of this many, so that memory holds few of them twice."""
-Shown = tuple[int, tuple[Array, ...], NDArray[np.int64], tuple[Array, ...] | None, Array | None]
-"""Type, positions, ids, heading, scalar: what a view gets of one entity type."""
 
 
 class Publisher(Protocol):
     """What shows the state to viewers; `partitions.frames` has one."""
 
-    @property
-    def fields(self) -> Mapping[str, str]:
-        """Type name -> field to colour by."""
-
     def due(self, tick: int) -> bool:
         """Whether somebody wants to see this tick."""
 
-    def publish(self, tick: int, types: Sequence[Shown], force: bool = False) -> bool:
-        """Take a copy of what is shown and return at once; `force`: whether it is due or not."""
+    def publish(self, tick: int, source: Shown, force: bool = False) -> bool:
+        """Take a copy of what is wanted and return at once; `force`: whatever has not left yet."""
 
     def close(self) -> object:
         """Say goodbye."""
@@ -99,6 +97,7 @@ class Worker:
             self._ticks.integers,
             rank,
         )
+        self._shown = Shown(program, self.parts, lambda: self._ticks.meter.take(rank, self.loads()))
         self._commands = Commands(program, self.parts, self._exchange, self._crew, rank, self._ticks.mail)
         # Reentrant, because a signal handler may call `hold` in the very thread that has the lock.
         self._changed = threading.Condition(threading.RLock())
@@ -208,7 +207,8 @@ class Worker:
                 raise
             self._end(1)
             if self.publisher is not None and self.publisher.due(self.tick):
-                self.show()
+                self._shown.paced = self._hz is not None
+                self.publisher.publish(self.tick, self._shown)
             hz = self._hz
             due = max(due, started) + 1 / hz if hz else 0.0
         return self.tick
@@ -293,24 +293,12 @@ class Worker:
     def show(self) -> None:
         """Publish the present state, whether it is due or not; not while another thread is in `advance`."""
         if self.publisher is not None:
-            fields = self.publisher.fields
-            types = enumerate(self._program.types)
-            shown = [self._shown(t, fields.get(s.name)) for t, s in types if not s.raster]
-            self.publisher.publish(self.tick, shown, force=True)
+            self._shown.paced = True
+            self.publisher.publish(self.tick, self._shown, force=True)
 
-    def _shown(self, type: int, field: str | None) -> Shown:
-        names = [c.name for c in self._program.types[type].columns]
-        position = names[: self._program.grid.space.dim]
-        vectors = {v: [n for n in names if n.startswith(f"{v}.")] for v in {n.split(".")[0] for n in names if "." in n}}
-        heading = vectors.get("velocity") or vectors.get("heading") or []
-        coloured = vectors.get(field, [field] if field in names else []) if field is not None else []
-        ids, columns = self._gathered(type, list(dict.fromkeys([*position, *heading, *coloured])))
-        scalar: Array | None = None
-        if len(coloured) == 1:
-            scalar = columns[coloured[0]]
-        elif coloured:
-            scalar = np.sqrt(sum(np.square(columns[n], dtype=np.float64) for n in coloured))
-        return (type, tuple(columns[n] for n in position), ids, tuple(columns[n] for n in heading) or None, scalar)
+    def portion(self, interest: Interest) -> Frame:
+        """This worker's part of a frame of the present state."""
+        return portion(self._shown, interest, self.tick, self.rank, self._exchange.workers)
 
     def _gathered(self, type: int, names: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Array]]:
         tables = [part.tables[type] for part in self.parts]

@@ -7,9 +7,6 @@ from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from partitions.program import Program
 from partitions.runtime import Runtime
 from weaver.entity import Layer
@@ -17,6 +14,8 @@ from weaver.samples import Samples
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
+    from partitions.frames import Frame
+    from partitions.interest import Interest
     from viewer.hub import Hub
     from weaver.notebook import View
 
@@ -80,19 +79,16 @@ class Shown(ABC):
         with self._standing():
             self._runtime.show()
 
+    def frame(self, interest: Interest) -> Frame:
+        """The present state as those see it who have this interest."""
+        from partitions.frames import merge
+
+        with self._standing():
+            return merge(self._runtime.portions(interest))
+
     def boxes(self) -> list[tuple[tuple[float, ...], tuple[float, ...], int]]:
         """(low corner, high corner, worker) of each partition, in the world's unit of length."""
         return self._runtime.part_boxes()
-
-    def column_names(self) -> list[tuple[str, ...]]:
-        """Per entity type the names of its columns, one per component of a vector, those of the position first."""
-        return [tuple(c.name for c in spec.columns) for spec in self._program.types if not spec.raster]
-
-    def columns(self, index: int) -> tuple[NDArray[np.int64], dict[str, NDArray[Any]]]:
-        """Ids, ascending, and columns by name of the type of that number; layers are numbered on after entity types."""
-        with self._standing():
-            ids, columns = self._runtime.rows(index)
-        return ids, {c.name: values for c, values in zip(self._program.types[index].columns, columns, strict=True)}
 
     def sampled(self, first: int) -> tuple[list[int], dict[str, list[Any]]]:
         """Ticks and values of the samples from number `first` on; of a run that moves, up to its last stand."""

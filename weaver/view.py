@@ -25,6 +25,9 @@ MOST_LINES = 20_000
 MOST_TRIANGLES = 50_000
 """Nor more triangles: of a larger mesh the largest."""
 
+GRID = 512
+"""Texels on the longest side of a layer in a picture."""
+
 Corner = tuple[float, float, float]
 Model = tuple[NDArray[np.float32], NDArray[np.float32]]
 """Positions and normals of triangles, (t, 3) float32 each."""
@@ -198,12 +201,24 @@ def picture_frame(run: Run, interest: Interest | None = None) -> Frame:
     Raises:
         RunError: the run was stopped, or has failed.
     """
-    from partitions.frames import merge
-    from partitions.portion import portion
-    from weaver.portrait import Portrait, whole_interest
+    return run.frame(interest or whole_interest(world_meta(run, None)))
 
-    low, high = _corners(run)
-    return merge([portion(Portrait(run, low, high), interest or whole_interest(world_meta(run, None)), run.tick)])
+
+def whole_interest(meta: dict[str, Any]) -> Interest:
+    """Everything, as a view shows it at first: all entities with what they are coloured by, each layer's first field."""
+    from partitions.interest import Interest, Wanted
+
+    types = []
+    for index, one in enumerate(meta["types"]):
+        by = one["view"].get("color_by")
+        fields = (by,) if by in [field["name"] for field in one["fields"]] else ()
+        types.append(Wanted(index, "points", fields))
+    layers = []
+    for index, layer in enumerate(meta["layers"]):
+        kinds = {field["name"]: field["kind"] for field in layer["fields"]}
+        name = layer["view"].get("color_by") or next(iter(kinds))
+        layers.append((index, name, kinds[name] == "enum"))
+    return Interest(0, grid=GRID, types=tuple(types), layers=tuple(layers))
 
 
 def _corners(run: Run) -> tuple[Corner, Corner]:
