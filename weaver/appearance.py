@@ -115,7 +115,7 @@ def _size(cls: type[Declared], value: Any) -> float:
 def _color(cls: type[Declared], value: Any) -> str:
     if not (isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value)):
         raise ModelError(
-            f"{cls.__name__} was declared with the color {value!r}; a color is written \"#rrggbb\", each part from 00 "
+            f'{cls.__name__} was declared with the color {value!r}; a color is written "#rrggbb", each part from 00 '
             f"to ff.\n"
             f"The views would not know it.\n"
             f"Write {_EXAMPLES['color']}."

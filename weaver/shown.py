@@ -95,6 +95,11 @@ class Shown(ABC):
         return self._samples.since(first)
 
     @property
+    def driver_address(self) -> str:
+        """Where workers reach a server of this process."""
+        return self._runtime.driver_address
+
+    @property
     def parameters(self) -> dict[str, float]:
         """The values that parameters have now, by name."""
         return dict(self._values)

@@ -82,8 +82,9 @@ def models_of(simulation: Simulation) -> dict[str, Model]:
     Raises:
         ModelError: a file cannot be read.
     """
-    from viewer.mesh import MeshError
     from viewer.models import load
+
+    from viewer.mesh import MeshError
 
     try:
         return {name: load(path) for name, path in _files(simulation).items()}
@@ -155,7 +156,7 @@ def _parameters(run: Run) -> list[dict[str, Any]]:
 
 
 def _files(simulation: Simulation) -> dict[str, Path]:
-    """Models that are files, by the names by which viewers know them: of two files of one name, the second has a number."""
+    """Models that are files, by the names by which viewers know them; of two of one name, the second has a number."""
     found: dict[str, Path] = {}
     for kind in simulation.entity_types:
         path = kind.__view__.get("model")
@@ -205,7 +206,7 @@ def picture_frame(run: Run, interest: Interest | None = None) -> Frame:
 
 
 def whole_interest(meta: dict[str, Any]) -> Interest:
-    """Everything, as a view shows it at first: all entities with what they are coloured by, each layer's first field."""
+    """Everything, as a view shows it at first: entities with what they are coloured by, of layers the first field."""
     from partitions.interest import Interest, Wanted
 
     types = []
