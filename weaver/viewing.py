@@ -74,9 +74,8 @@ class Viewing:
         return 0
 
     def _recording(self) -> int:
-        from viewer.recording import Recording, RecordingError
-
         from viewer.player import Player
+        from viewer.recording import Recording, RecordingError
 
         try:
             recording = Recording(self.where)
