@@ -88,22 +88,34 @@ class Camera:
         return np.cross(self.up, self.back)
 
     def half_height(self, meta: Mapping[str, Any], aspect: float) -> float:
-        """Metres from the middle of a picture to its upper edge, at the distance of the world's centre."""
-        size = np.array([float(high - low) for low, high in zip(meta["low"], meta["high"], strict=True)])
+        """Metres from the middle of a picture to its upper edge, at the distance of what it looks at."""
+        return self._framed(meta, aspect)[1]
+
+    def target(self, meta: Mapping[str, Any], aspect: float) -> Floats:
+        """What is in the middle of the picture: of a map its centre; in space so that as much is seen on either side."""
+        return self._framed(meta, aspect)[0]
+
+    def _framed(self, meta: Mapping[str, Any], aspect: float) -> tuple[Floats, float]:
+        low, high = np.array(meta["low"], float), np.array(meta["high"], float)
+        size, centre = high - low, (low + high) / 2
         if self.flat:
-            return float(1.03 * max(size[1], size[0] / aspect) / 2 / self.zoom)
-        corners = (np.array(np.meshgrid(*[[-0.5, 0.5]] * 3)).reshape(3, -1).T) * size
-        across, along, ahead = np.abs(corners @ self.right), np.abs(corners @ self.up), corners @ self.back
-        # A corner before the centre is seen larger; the half height h at which it touches the edge solves
-        # along = h (1 - ahead / distance) with distance = h / tan.
-        tan = math.tan(math.radians(FIELD_OF_VIEW / 2))
-        return float(1.04 * max((along + ahead * tan).max(), (across / aspect + ahead * tan).max()) / self.zoom)
+            return centre, float(1.03 * max(size[1], size[0] / aspect) / 2 / self.zoom)
+        corners = np.array(np.meshgrid(*[[-0.5, 0.5]] * 3)).reshape(3, -1).T * size
+        across, along, ahead = corners @ self.right, corners @ self.up, corners @ self.back
+        # A corner `ahead` of the centre is seen larger: half is the least h with |along - shift| <= h - ahead tan for
+        # all, and the shift is what makes it least.
+        near = ahead * math.tan(math.radians(FIELD_OF_VIEW / 2))
+        up, down = (along + near).max(), (near - along).max()
+        right, left = (across / aspect + near).max(), (near - across / aspect).max()
+        half = 1.06 * max(up + down, right + left) / 2
+        middle = centre + (up - down) / 2 * self.up + (right - left) / 2 * aspect * self.right
+        return middle, float(half / self.zoom)
 
     def project(self, meta: Mapping[str, Any], size: tuple[int, int], places: Floats) -> tuple[Floats, Floats]:
         """Pixels (n, 2), column and row, of (n, 3) places; and (n,) metres by which each is behind the centre."""
         width, height = size
-        half = self.half_height(meta, width / height)
-        away = np.asarray(places, float) - (np.array(meta["low"], float) + np.array(meta["high"], float)) / 2
+        middle, half = self._framed(meta, width / height)
+        away = np.asarray(places, float) - middle
         behind = -(away @ self.back)
         scale = np.full(len(away), half)
         if not self.flat:
@@ -118,7 +130,7 @@ class Camera:
             control.change_field_of_view(-100)  # the least, 5 degrees, means orthographic
         else:
             control.change_field_of_view((FIELD_OF_VIEW - control.get_field_of_view()) / 5)
-        control.set_lookat([(low + high) / 2 for low, high in zip(meta["low"], meta["high"], strict=True)])
+        control.set_lookat(self.target(meta, aspect))
         control.set_front(self.back)
         control.set_up(self.up)
         control.set_zoom(self.half_height(meta, aspect) / extent)
