@@ -351,8 +351,9 @@ class Worker:
         return self._ticks.diary.take(event)
 
     def loads(self) -> dict[int, int]:
-        """Partition -> entities owned."""
-        return {part.number: sum(table.n_own for table in part.tables) for part in self.parts}
+        """Partition -> entities owned, cells of layers not counted."""
+        movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
+        return {part.number: sum(part.tables[t].n_own for t in movable) for part in self.parts}
 
     def memory(self) -> int:
         """Bytes that the tables take."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,6 +15,7 @@ from websockets.typing import Origin
 
 from partitions.frames import Frame, decode
 from viewer.access import TOKEN_HEADER
+from viewer.triangles import MAGIC, Triangles, decode_triangles
 
 
 class AccessError(PermissionError):
@@ -24,7 +26,10 @@ class Client:
     """One viewer's connection.
 
     Attributes:
-        news: the newest value of each kind of text: meta, fields, status, partitions.
+        news: the newest value of each kind of text: meta, you, status, partitions, refused, invalid, interest.
+        models: name -> (positions, normals) of own models.
+        samples: {"ticks": [...], "values": {name: [...]}}: the observations so far.
+        bytes: of frames that have come.
     """
 
     def __init__(self, url: str, timeout: float = 10.0) -> None:
@@ -39,11 +44,18 @@ class Client:
             OSError: nobody listens there.
         """
         self.news: dict[str, Any] = {}
+        self.models: dict[str, Triangles] = {}
+        self.samples: dict[str, Any] = {"ticks": [], "values": {}}
+        self.bytes = 0
+        self._asked = 0
         parts = urlsplit(url)
+        secure = parts.scheme == "https"
+        path = "/" + "".join(f"{name}/" for name in parts.path.split("/") if name)
         token = parse_qs(parts.fragment).get("token", [""])[0]
-        request = http.client.HTTPConnection(parts.netloc, timeout=timeout)
+        kind = http.client.HTTPSConnection if secure else http.client.HTTPConnection
+        request = kind(parts.netloc, timeout=timeout)
         try:
-            request.request("GET", "/session", headers={TOKEN_HEADER: token})
+            request.request("GET", f"{path}session", headers={TOKEN_HEADER: token})
             response = request.getresponse()
             cookie = response.getheader("Set-Cookie", "").partition(";")[0]
         finally:
@@ -57,8 +69,8 @@ class Client:
         self._open = contextlib.ExitStack()
         self._socket: ClientConnection = self._open.enter_context(
             connect(
-                f"ws://{parts.netloc}/ws",
-                origin=Origin(f"http://{parts.netloc}"),
+                f"{'wss' if secure else 'ws'}://{parts.netloc}{path}ws",
+                origin=Origin(f"{parts.scheme}://{parts.netloc}"),
                 additional_headers={"Cookie": cookie},
                 compression=None,
                 max_size=None,
@@ -68,10 +80,45 @@ class Client:
             )
         )
 
+    def interest(
+        self,
+        *,
+        area: Sequence[Sequence[float]] | None = None,
+        budget: int = 200_000,
+        hz: float | None = None,
+        grid: int = 256,
+        types: Mapping[str, Mapping[str, Any]] | None = None,
+        layers: Mapping[str, str | None] | None = None,
+        selected: Sequence[int] = (),
+        histograms: Sequence[Mapping[str, Any]] = (),
+        load: bool = False,
+    ) -> None:
+        """Say what to see from now on; `frame` then gives frames of that only. See `viewer.commands.Interest`."""
+        self._asked += 1
+        self.ask(
+            {
+                "op": "interest",
+                "area": None if area is None else [list(map(float, corner)) for corner in area],
+                "budget": budget,
+                "hz": hz,
+                "grid": grid,
+                "types": {name: dict(shown) for name, shown in (types or {}).items()},
+                "layers": dict(layers or {}),
+                "selected": [int(id) for id in selected],
+                "histograms": [dict(histogram) for histogram in histograms],
+                "load": load,
+            }
+        )
+
     def receive_texts(self, key: str, timeout: float = 10.0) -> Any:
-        """Wait until there is news of that kind, and return it; texts come before frames."""
+        """Wait until there is news of that kind, and return it.
+
+        A frame that comes meanwhile is acknowledged and lost.
+        """
         while key not in self.news:
-            self.news.update(json.loads(self._socket.recv(timeout)))
+            message = self._socket.recv(timeout)
+            if not self._heard(message):
+                self.drawn()
         return self.news[key]
 
     def frame(self, timeout: float | None = None) -> Frame:
@@ -83,16 +130,21 @@ class Client:
         """
         while True:
             message = self._socket.recv(timeout)
-            if isinstance(message, bytes):
-                return decode(message)
-            self.news.update(json.loads(message))
+            if self._heard(message):
+                continue
+            assert isinstance(message, bytes)
+            self.bytes += len(message)
+            frame = decode(message)
+            if not self._asked or self._answered(frame):
+                return frame
+            self.drawn()  # of what was wanted before
 
     def drawn(self) -> None:
         """Say that the last frame is on screen and another is welcome."""
         self.ask({"op": "ack"})
 
-    def ask(self, command: dict[str, Any]) -> None:
-        """Send a command, see `viewer.commands.parse`."""
+    def ask(self, command: Mapping[str, Any]) -> None:
+        """Send a command, see `viewer.commands`."""
         self._socket.send(json.dumps(command))
 
     def close(self) -> None:
@@ -108,3 +160,33 @@ class Client:
     ) -> None:
         """Close."""
         self.close()
+
+    def _answered(self, frame: Frame) -> bool:
+        told = self.news.get("interest") or {}
+        return bool(told.get("asked") == self._asked and told["number"] == frame.interest)
+
+    def _heard(self, message: str | bytes) -> bool:
+        """Take a text or a model; False for a frame."""
+        if isinstance(message, bytes):
+            if not message.startswith(MAGIC):
+                return False
+            name, positions, normals = decode_triangles(message)
+            self.models[name] = (positions, normals)
+            return True
+        news = json.loads(message)
+        if "samples" in news:
+            self._add_samples(news["samples"])
+        self.news.update(news)
+        return True
+
+    def _add_samples(self, told: Mapping[str, Any]) -> None:
+        rows = told["from"]
+        kept = {name: column[:rows] for name, column in self.samples["values"].items()}
+        names = list(dict.fromkeys([*kept, *told["values"]]))
+        absent = [None] * rows
+        self.samples = {
+            "ticks": self.samples["ticks"][:rows] + told["ticks"],
+            "values": {
+                name: kept.get(name, absent) + told["values"].get(name, [None] * len(told["ticks"])) for name in names
+            },
+        }

@@ -11,19 +11,26 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import secrets
 import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from numpy.typing import NDArray
+
+from viewer.access import public_parts
 from viewer.child import end, spawn
+from viewer.triangles import encode_triangles
 
 START_SECONDS = 30.0
 END_SECONDS = 1.5
 LONGEST_LINE = 1 << 26
+MOST_WAITING = 4096
 
 
 class HubError(RuntimeError):
@@ -34,7 +41,8 @@ class Hub:
     """Handle of the hub's process; make one with `Hub.start`.
 
     Attributes:
-        url: address of the page, with the token in its fragment.
+        url: the control link: address of the page, with the token in its fragment. Who has it may act on the run.
+        view_url: the view-only link.
         publish_address: (host, port) for the workers' `Publisher`.
         publish_secret: bytes for the same.
         command_event: set when a command waits or the hub has ended; `commands` clears it.
@@ -44,11 +52,13 @@ class Hub:
         self,
         process: subprocess.Popen[bytes],
         url: str,
+        view_url: str,
         publish_address: tuple[str, int],
         publish_secret: bytes,
     ) -> None:
         """Use `Hub.start`."""
         self.url = url
+        self.view_url = view_url
         self.publish_address = publish_address
         self.publish_secret = publish_secret
         self.command_event = threading.Event()
@@ -57,6 +67,10 @@ class Hub:
         self._viewers = 0
         self._somebody = threading.Event()
         self._outbox: dict[str, str] = {}
+        self._lists: dict[str, deque[str]] = {
+            "samples": deque(maxlen=MOST_WAITING),
+            "refused": deque(maxlen=MOST_WAITING),
+        }
         self._changed = threading.Condition()
         self._closing = False
         self._threads = [
@@ -68,40 +82,67 @@ class Hub:
 
     @classmethod
     def start(
-        cls, meta: dict[str, Any], host: str = "127.0.0.1", port: int = 0, publish_host: str = "127.0.0.1"
+        cls,
+        meta: dict[str, Any],
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        publish_host: str = "127.0.0.1",
+        public_url: str | None = None,
+        embed: bool = False,
+        client_bytes_per_second: float | None = None,
+        total_bytes_per_second: float | None = None,
+        models: Mapping[str, tuple[NDArray[Any], NDArray[Any]]] | None = None,
+        record: Path | str | None = None,
+        record_every: int = 1,
     ) -> Hub:
         """Start the process and wait until it listens.
 
         Args:
-            meta: the world description, JSON-able: {"app": str, "dim": 2 or 3, "low": [x, y, z], "high": [x, y, z],
-                "boundary": [str per axis], "types": [{"name": str, "fields": [{"name": str, "kind": "scalar" or
-                "vector"}], "heading": bool, "view": {}}], "partitions": [{"low": [..], "high": [..], "worker": k}],
-                "workers": W, "ticks": total or None, "geometry": [[[x, y], [x, y]], ...] (optional lines, in
-                3-D with z)}. Metres. A type's view may hold "color" ("#rrggbb"), "size" (metres), "colour" (a
-                field to begin with) and "model": "point" (never an arrow or cone).
+            meta: the world's description, JSON-able; docs/viewer.md lists its keys. Metres. "workers" says how many
+                publish.
             host: where the page is served; 127.0.0.1 is reachable from this machine only.
             port: 0 takes a free one.
             publish_host: where workers connect; the address of this node when they are on others.
+            public_url: the address by which people reach the page if a proxy stands in front, with its path, such as
+                "https://host/city/". With https, cookies are sent by https only.
+            embed: pages of this machine (a notebook) may show the page in a frame.
+            client_bytes_per_second: most bytes of frames that one viewer gets.
+            total_bytes_per_second: most that all get.
+            models: name -> (positions, normals), (t, 3) each, of models that `meta` names; see `viewer.triangles`.
+            record: an empty folder (or one to be made) that frames are written to; see `viewer.recording`.
+            record_every: ticks between two of these frames, at least.
 
         Raises:
             HubError: the process ended or said nothing for 30 seconds.
+            ValueError: `public_url` is no address of a page.
         """
-        token, secret = secrets.token_urlsafe(32), secrets.token_bytes(32)
+        public = None if public_url is None else public_parts(public_url)
+        tokens = {right: secrets.token_urlsafe(32) for right in ("control", "view")}
+        secret = secrets.token_bytes(32)
+        packed = [encode_triangles(name, *arrays) for name, arrays in (models or {}).items()]
         process = spawn("viewer.hub")
         first = {
             "meta": meta,
-            "token": token,
+            "tokens": tokens,
             "secret": secret.hex(),
             "host": host,
             "port": port,
             "publish_host": publish_host,
+            "public_url": public_url,
+            "embed": embed,
+            "client_bytes_per_second": client_bytes_per_second,
+            "total_bytes_per_second": total_bytes_per_second,
+            "models": [len(each) for each in packed],
+            "record": None if record is None else str(Path(record).absolute()),
+            "record_every": record_every,
         }
         assert process.stdin is not None
         assert process.stdout is not None
         watchdog = threading.Timer(START_SECONDS, process.kill)
         watchdog.start()
         try:
-            process.stdin.write(json.dumps(first).encode() + b"\n")
+            process.stdin.write(b"".join([json.dumps(first).encode() + b"\n", *packed]))
             process.stdin.flush()
             answer = process.stdout.readline()
         except BrokenPipeError:
@@ -116,9 +157,10 @@ class Hub:
                 "Read its message above; choose a free port (port=0 takes one), or run without a view."
             )
         ready = json.loads(answer)["ready"]
-        shown = "127.0.0.1" if host in ("0.0.0.0", "::") else host
-        url = f"http://{shown}:{ready['port']}/#token={token}"
-        return cls(process, url, (publish_host, ready["publish_port"]), secret)
+        shown = "127.0.0.1" if host in ("0.0.0.0", "::", "") else f"[{host}]" if ":" in host else host
+        base = f"http://{shown}:{ready['port']}/" if public is None else "{}://{}{}".format(*public)
+        url, view_url = (f"{base}#token={tokens[right]}" for right in ("control", "view"))
+        return cls(process, url, view_url, (publish_host, ready["publish_port"]), secret)
 
     @property
     def viewers(self) -> int:
@@ -134,8 +176,9 @@ class Hub:
         """Take what viewers have asked since the last call, oldest first.
 
         {"op": "pause"}, {"op": "play"}, {"op": "step", "n": int}, {"op": "rate", "hz": float or None (unlimited)},
-        and {"op": "refresh"}: somebody began to watch or chose another field; a run that stands still should let its
-        workers `publish(..., force=True)` again, a running one may ignore it.
+        {"op": "set", "values": {parameter: number}}, {"op": "seek", "tick": int} (where `meta` says that this is a
+        recording), and {"op": "refresh"}: somebody wants to see something else; a run that stands still should let
+        its workers `publish(..., force=True)` again, a running one may ignore it.
         """
         self.command_event.clear()
         taken = []
@@ -148,13 +191,29 @@ class Hub:
 
         Args:
             status: any of {"tick": int, "running": bool, "paused": bool, "ticks_per_second": float, "rate": float or
-                None, "entities": {type: n}, "lag": seconds}.
+                None, "entities": {type: n}, "parameters": {name: value}}.
         """
         self._post("status", status)
 
-    def update_partitions(self, partitions: Sequence[dict[str, Any]]) -> None:
+    def partitions(self, partitions: Sequence[dict[str, Any]]) -> None:
         """Tell all viewers who owns what now; entries as in `meta`."""
         self._post("partitions", list(partitions))
+
+    def samples(self, first: int, ticks: Sequence[int], values: Mapping[str, Sequence[Any]]) -> None:
+        """Tell all viewers what has been observed; the hub keeps it for those who come later.
+
+        Args:
+            first: number of the first of these rows among all of the run. Rows that were told for the same or later
+                ticks are replaced.
+            ticks: of each row.
+            values: observation -> per row a number, a list of numbers, or None; what is not finite becomes None.
+        """
+        plain = {name: [_plain(value) for value in column] for name, column in values.items()}
+        self._append("samples", [int(first), [int(tick) for tick in ticks], plain])
+
+    def refuse(self, op: str, reason: str) -> None:
+        """Tell the viewers that the run has not done what one of them asked."""
+        self._append("refused", {"op": op, "reason": reason})
 
     def wait_first_client(self, timeout: float | None = None) -> bool:
         """Wait until somebody watches; False when nobody came within `timeout` seconds or the hub ended."""
@@ -182,17 +241,32 @@ class Hub:
         self.close()
 
     def _post(self, key: str, value: Any) -> None:
-        text = json.dumps(value)  # here, so that what is no JSON is the caller's error
+        text = json.dumps(value, allow_nan=False)  # here, so that what is no JSON is the caller's error
         with self._changed:
             self._outbox[key] = text
             self._changed.notify_all()
+
+    def _append(self, key: str, value: Any) -> None:
+        text = json.dumps(value, allow_nan=False)
+        with self._changed:
+            self._lists[key].append(text)
+            self._changed.notify_all()
+
+    def _take(self) -> dict[str, str]:
+        """What waits to be said; called with the lock."""
+        news, self._outbox = self._outbox, {}
+        for key, waiting in self._lists.items():
+            if waiting:
+                news[key] = f"[{', '.join(waiting)}]"
+                waiting.clear()
+        return news
 
     def _speak(self) -> None:
         assert self._process.stdin is not None
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._outbox or self._closing)
-                news, self._outbox = self._outbox, {}
+                self._changed.wait_for(lambda: self._outbox or any(self._lists.values()) or self._closing)
+                news = self._take()
                 if not news:
                     return
             line = "{" + ", ".join(f'"{key}": {text}' for key, text in news.items()) + "}\n"
@@ -218,13 +292,24 @@ class Hub:
         self.command_event.set()
 
 
+def _plain(value: Any) -> Any:
+    """A number or a list of numbers as JSON has them."""
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    return value if not isinstance(value, float) or math.isfinite(value) else None
+
+
 def _tell(message: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(message) + "\n")
     sys.stdout.flush()
 
 
 async def _serve() -> None:
+    from viewer.recording import Recorder
     from viewer.server import Server
+    from viewer.triangles import decode_triangles
 
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=LONGEST_LINE)
@@ -233,7 +318,20 @@ async def _serve() -> None:
     if not first:
         return
     asked = json.loads(first)
-    server = Server(asked["meta"], asked["token"], bytes.fromhex(asked["secret"]), _tell)
+    models = [await lines.readexactly(size) for size in asked["models"]]
+    recorder = None
+    if asked["record"] is not None:
+        shapes = {name: (corners, normals) for name, corners, normals in map(decode_triangles, models)}
+        recorder = Recorder(asked["record"], asked["meta"], shapes, asked["record_every"])
+    server = Server(
+        asked["meta"],
+        bytes.fromhex(asked["secret"]),
+        _tell,
+        models=models,
+        recorder=recorder,
+        client_bytes_per_second=asked["client_bytes_per_second"],
+        total_bytes_per_second=asked["total_bytes_per_second"],
+    )
 
     async def follow() -> None:
         try:
@@ -244,16 +342,28 @@ async def _serve() -> None:
 
     following = asyncio.create_task(follow())
     try:
-        await server.run(asked["host"], asked["port"], asked["publish_host"])
+        await server.run(
+            asked["tokens"],
+            asked["host"],
+            asked["port"],
+            asked["publish_host"],
+            asked["public_url"],
+            asked["embed"],
+        )
     finally:
         following.cancel()
+        (failed,) = await asyncio.gather(following, return_exceptions=True)
+    if isinstance(failed, Exception):
+        raise failed
 
 
 def main() -> int:
     """The hub's process: the first line of stdin says what to serve, the end of stdin ends it."""
+    from viewer.recording import RecordingError
+
     try:
         asyncio.run(_serve())
-    except OSError as error:
+    except (OSError, RecordingError) as error:
         print(f"viewer: {error}", file=sys.stderr)
         return 1
     return 0

@@ -5,25 +5,32 @@ from __future__ import annotations
 import math
 from collections import deque
 
+TARGET = 30.0
+"""Frames per second of a viewer that does not ask for another number."""
+SHARE = 0.03
+"""Viewing takes about this part of a worker's time, and not more."""
+SLOWEST = 0.5
+"""Frames per second that viewers get even where they cost more."""
+
 
 class Pace:
-    """Chooses `every`, a power of two, so that about `target` frames per second reach those who watch.
+    """Chooses `every`, a power of two, so that about as many frames per second come as viewers can use.
 
     All workers publish at the ticks that `every` divides; powers of two nest, so workers that hear of a change at
     different moments still meet at common ticks. Starts at 1.
     """
 
-    def __init__(self, target: float = 30.0) -> None:
-        """`target`: most frames per second."""
-        self.target = target
+    def __init__(self) -> None:
         self.every = 1
         self._arrivals: deque[tuple[float, int]] = deque()
         self._whole = self._broken = 0
 
     def arrived(self, now: float, tick: int) -> None:
         """A part of worker 0 came; `now` in seconds."""
-        if self._arrivals and tick <= self._arrivals[-1][1]:
-            self._arrivals.clear()  # shown again, or the run went back
+        if self._arrivals and tick == self._arrivals[-1][1]:
+            return  # of another interest
+        if self._arrivals and tick < self._arrivals[-1][1]:
+            self._arrivals.clear()  # the run went back
         if len(self._arrivals) > 1 and now - self._arrivals[-2][0] < 0.01:
             self._arrivals.pop()  # a hundred a second tell enough
         self._arrivals.append((now, tick))
@@ -46,12 +53,20 @@ class Pace:
         # Nothing for a while: the run has slowed down or stands still.
         return min(measured, self.every / max(now - end, 1e-9))
 
-    def choose(self, now: float, wanted: float) -> int:
-        """The new `every`; `wanted` frames per second is what the quickest viewer can draw."""
+    def choose(self, now: float, wanted: float, cost: float = 0.0) -> int:
+        """The new `every`.
+
+        Args:
+            now: seconds.
+            wanted: frames per second that the quickest viewer can use.
+            cost: seconds that the busiest worker spends on the frames of one tick.
+        """
         rate = self.rate(now)
         if rate is None:
             return self.every
-        frames = min(self.target, max(wanted, 1.0))
+        frames = max(wanted, SLOWEST)
+        if cost > 0:
+            frames = max(min(frames, SHARE / cost), SLOWEST)
         if self._broken > self._whole:
             # Workers drop parts at different ticks: they are asked for more than they can send.
             self.every *= 2

@@ -1,4 +1,4 @@
-"""The hub's process: gathers the parts of each tick and feeds every viewer its newest frame.
+"""The hub's process: feeds every viewer the newest frame of what it wants to see.
 
 Three kinds of neighbour, none of which can hold up another: workers that publish (TCP), viewers (WebSocket, one task
 each, one frame under way each), and the run that started us (JSON lines on stdin and stdout).
@@ -7,328 +7,415 @@ each, one frame under way each), and the run that started us (JSON lines on stdi
 from __future__ import annotations
 
 import asyncio
-import hmac
 import json
 import logging
-import secrets
-import struct
 import sys
 import time
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from partitions.frames import (
-    HELLO,
-    KIND_PART,
-    KIND_SEEN,
-    KIND_WISH,
-    MAGIC,
-    NONCE,
-    PREFIX,
-    Frame,
-    FrameError,
-    decode,
-    encode,
-    merge,
-    proof,
-)
-from viewer.access import Access
-from viewer.commands import CommandError, parse
+from partitions.frames import Frame
+from viewer.access import REFUSED, Access, Right
+from viewer.allowance import Allowance
+from viewer.audience import Seat, Viewer
+from viewer.commands import CONTROL, LARGEST_MESSAGE, CommandError, Enter, Interest, parse
+from viewer.gathering import Gathering
 from viewer.pace import Pace
+from viewer.plan import Plan, Slot
+from viewer.recording import Recorder
+from viewer.samples import Samples
 
-LARGEST_MESSAGE = 64 * 1024
-LARGEST_PART = 1 << 31
-HANDSHAKE_SECONDS = 10.0
-PENDING_TICKS = 8
-
-
-class Viewer:
-    """One WebSocket: what it has been sent, and how fast it draws."""
-
-    def __init__(self, socket: ServerConnection) -> None:
-        self.socket = socket
-        self.wake = asyncio.Event()
-        self.sent: dict[str, int] = {}
-        self.frame = 0
-        self.waiting_since: float | None = None
-        self.seconds = 0.0
-
-    def acknowledge(self, now: float) -> None:
-        """It drew the frame it was sent."""
-        if self.waiting_since is not None:
-            # A page in the background answers when it is looked at again: that says nothing about its speed.
-            self.seconds += 0.3 * (min(now - self.waiting_since, 1.0) - self.seconds)
-            self.waiting_since = None
-        self.wake.set()
-
-    def capacity(self, now: float) -> float:
-        """Frames per second that it can take."""
-        waiting = 0.0 if self.waiting_since is None else now - self.waiting_since
-        return 1.0 / max(self.seconds, waiting, 1e-3)
-
-
-class Publishing:
-    """One worker's connection."""
-
-    def __init__(self, part: int, writer: asyncio.StreamWriter) -> None:
-        self.part = part
-        self.writer = writer
-        self.seen = 0
+MOST_VIEWERS = 256
+ENTER_SECONDS = 5.0
+PATIENCE = 0.25
+"""Seconds in which a viewer may say what it wants to see before it gets the whole world."""
+GATHER_SECONDS = 0.03
+"""Changes of interests within this time reach the workers together."""
+PING_SECONDS = 20.0
+BROKEN = "the hub has made a mistake"
 
 
 class Server:
     """See the module. Runs until `stop` is called."""
 
-    def __init__(self, meta: dict[str, Any], token: str, secret: bytes, tell: Callable[[dict[str, Any]], None]) -> None:
-        """`tell`: passes one JSON-able object to the run."""
+    def __init__(
+        self,
+        meta: dict[str, Any],
+        secret: bytes,
+        tell: Callable[[dict[str, Any]], None],
+        *,
+        models: Sequence[bytes] = (),
+        recorder: Recorder | None = None,
+        client_bytes_per_second: float | None = None,
+        total_bytes_per_second: float | None = None,
+    ) -> None:
+        """Nothing is open yet.
+
+        Args:
+            meta: the world's description.
+            secret: what the workers must know.
+            tell: passes one JSON-able object to the run.
+            models: bytes of `viewer.triangles`, sent to every viewer.
+            recorder: takes frames like a viewer.
+            client_bytes_per_second: most bytes of frames for one viewer.
+            total_bytes_per_second: most for all.
+        """
         self.meta = meta
-        self.token = token
-        self.secret = secret
         self.tell = tell
-        self.parts = int(meta["workers"])
-        self.bounds = (tuple(map(float, meta["low"])), tuple(map(float, meta["high"])))
-        self.fields = {
-            entity_type["name"]: entity_type["view"]["colour"]
-            for entity_type in meta["types"]
-            if entity_type.get("view", {}).get("colour") in [field["name"] for field in entity_type["fields"]]
-        }
+        self.models = tuple(models)
         self.pace = Pace()
-        self.viewers: set[Viewer] = set()
-        self.publishing: set[Publishing] = set()
-        self.pending: dict[int, dict[int, Frame]] = {}
-        self.newest = b""
-        self.frame = 0
-        self.every = 0
-        self.number = self.refreshed = 0
+        self.plan = Plan(meta)
+        self.seats: set[Seat] = set()
+        self.samples = Samples()
         self.texts: dict[str, tuple[int, str]] = {}
         self.stopped = asyncio.Event()
+        self.gathering = Gathering(int(meta["workers"]), secret, self.pace, self.plan.slot, self.arrived, self.refresh)
+        self.every = 0
+        self._refreshed = self._entering = 0
+        self._changed = asyncio.Event()
+        self._client_bytes = client_bytes_per_second
+        self._total = Allowance(total_bytes_per_second)
+        self._turn = asyncio.Lock()
+        self._recorder = recorder
+        self._access: Access
         self.show("meta", meta)
-        self.show("fields", self.fields)
 
-    async def run(self, host: str, port: int, publish_host: str) -> None:
+    async def run(
+        self, tokens: Mapping[Right, str], host: str, port: int, publish_host: str, public_url: str | None, embed: bool
+    ) -> None:
         """Listen, say where, and serve until `stop`."""
         # Handshakes that fail are somebody else's affair, and their headers must not reach a log.
         logging.getLogger("websockets.server").setLevel(logging.CRITICAL)
-        access: list[Access] = []
 
         def admit(connection: ServerConnection, request: Request) -> Response | None:
-            return access[0].answer(request)
+            return self._access.answer(request)
 
-        workers = await asyncio.start_server(self.serve_worker, publish_host, 0, limit=1 << 20)
+        self.wish()
+        publish_port = await self.gathering.listen(publish_host)
         pages = await serve(
             self.serve_viewer,
             host,
             port,
             process_request=admit,
             max_size=LARGEST_MESSAGE,
+            max_queue=16,
             compression=None,
+            ping_interval=PING_SECONDS,
+            ping_timeout=PING_SECONDS,
             close_timeout=0.5,
             start_serving=False,
         )
         bound = pages.sockets[0].getsockname()[1]
-        access.append(Access(self.token, host, bound))
+        self._access = Access(tokens, host, bound, public_url=public_url, embed=embed)
         await pages.start_serving()
-        self.tell({"ready": {"port": bound, "publish_port": workers.sockets[0].getsockname()[1]}})
-        beat = asyncio.create_task(self.keep_pace())
+        self.tell({"ready": {"port": bound, "publish_port": publish_port}})
+        tasks = [asyncio.create_task(work) for work in (self.keep_pace(), self.keep_plan(), self.record())]
+        for task in tasks:
+            task.add_done_callback(self.ended)
         await self.stopped.wait()
-        beat.cancel()
-        workers.close()
-        for publishing in list(self.publishing):
-            publishing.writer.close()
+        for task in tasks:
+            task.cancel()
+        self.gathering.close()
         pages.close()
-        await asyncio.gather(beat, asyncio.wait_for(pages.wait_closed(), 1.0), return_exceptions=True)
+        await asyncio.gather(*tasks, asyncio.wait_for(pages.wait_closed(), 1.0), return_exceptions=True)
+        if self._recorder is not None:
+            self._recorder.close()
 
     def stop(self) -> None:
         """End `run`."""
         self.stopped.set()
 
-    # What viewers are told
+    def ended(self, task: asyncio.Task[None]) -> None:
+        """A task of ours has ended: by itself only if it has failed, and then nobody would see anything any more."""
+        if not task.cancelled() and (error := task.exception()) is not None:
+            traceback.print_exception(error)
+            self.stop()
 
-    def show(self, key: str, value: Any) -> None:
-        """Send {key: value} to all viewers, and to those who come later; a newer value replaces one not yet sent."""
-        version = self.texts.get(key, (0, ""))[0] + 1
-        self.texts[key] = (version, json.dumps({key: value}))
-        self.wake()
-
-    def wake(self) -> None:
-        """Let every viewer's task look for news."""
-        for viewer in self.viewers:
-            viewer.wake.set()
+    # What the run says
 
     def hear(self, message: dict[str, Any]) -> None:
-        """One line from the run: status or partitions."""
+        """One line from the run."""
         for key in ("status", "partitions"):
             if key in message:
                 self.show(key, message[key])
+        self.plan.counts |= (message.get("status") or {}).get("entities") or {}
+        for first, ticks, values in message.get("samples", ()):
+            self.samples.add(first, ticks, values)
+        for refused in message.get("refused", ()):
+            for seat in self.seats:
+                if isinstance(seat, Viewer):
+                    seat.outbox.append(json.dumps({"refused": refused}))
+        self.wake()
+
+    def show(self, key: str, value: Any) -> None:
+        """Send {key: value} to all viewers, and to those who come later; a newer value replaces one not yet sent."""
+        edition = self.texts.get(key, (0, ""))[0] + 1
+        self.texts[key] = (edition, json.dumps({key: value}))
+        self.wake()
+
+    def wake(self) -> None:
+        """Let everybody look for news."""
+        for seat in self.seats:
+            seat.wake.set()
+
+    # Viewers
 
     async def serve_viewer(self, socket: ServerConnection) -> None:
         """Talk with one viewer until it leaves."""
-        viewer = Viewer(socket)
-        viewer.wake.set()
-        self.viewers.add(viewer)
-        if len(self.viewers) == 1:
-            self.number += 1
-        self.wish()
-        self.tell({"viewers": len(self.viewers)})
-        feeding = asyncio.create_task(self.feed(viewer))
         try:
-            async for message in socket:
-                self.obey(viewer, message)
+            right = self.right(socket)
+            if right is None and self._access.embed and self._entering < MOST_VIEWERS:
+                self._entering += 1
+                try:
+                    right = await self.enter(socket)
+                finally:
+                    self._entering -= 1
+            if right is None:
+                await socket.close(1008, REFUSED.strip())
+            elif len(self.seats) >= MOST_VIEWERS:
+                await socket.close(1013, f"{MOST_VIEWERS} others are watching.")
+            else:
+                await self.attend(socket, right)
         except CommandError as error:
             await socket.close(1008, str(error).splitlines()[0][:100])
         except ConnectionClosed:
-            pass  # it left without a word; what follows is the same
-        finally:
-            self.viewers.discard(viewer)
-            feeding.cancel()
-            await asyncio.gather(feeding, return_exceptions=True)
-            self.wish()
-            self.tell({"viewers": len(self.viewers)})
+            pass  # it left without a word
+        except Exception:
+            # It ends this viewer only. Here, because websockets' own report would show the headers of the request.
+            traceback.print_exc()
+            await socket.close(1011, BROKEN)
 
-    async def feed(self, viewer: Viewer) -> None:
-        """Send what is new, frames only when the one before has been drawn."""
+    def right(self, socket: ServerConnection) -> Right | None:
+        """What a viewer may do by its cookie."""
+        assert socket.request is not None
+        return self._access.right(socket.request)
+
+    async def enter(self, socket: ServerConnection) -> Right | None:
+        """What an embedded page may do by its first message: it may be kept from having a cookie."""
         try:
-            while True:
-                await viewer.wake.wait()
-                viewer.wake.clear()
-                for key, (version, text) in list(self.texts.items()):
-                    if viewer.sent.get(key) != version:
-                        viewer.sent[key] = version
-                        await viewer.socket.send(text)
-                if viewer.waiting_since is None and viewer.frame != self.frame:
-                    viewer.frame = self.frame
-                    viewer.waiting_since = time.monotonic()
-                    await viewer.socket.send(self.newest)
-        except ConnectionClosed:
-            return
+            first = parse(await asyncio.wait_for(socket.recv(), ENTER_SECONDS), self.meta)
+        except TimeoutError:
+            return None
+        return self._access.right_of(first.token) if isinstance(first, Enter) else None
 
-    def obey(self, viewer: Viewer, message: str | bytes) -> None:
+    async def attend(self, socket: ServerConnection, right: Right) -> None:
+        """Talk with a viewer that may be here."""
+        viewer = Viewer(self._client_bytes)
+        self.grant(viewer, socket, right)
+        self.seats.add(viewer)
+        self.tell_viewers()
+        loop = asyncio.get_running_loop()
+        patience = loop.call_later(PATIENCE, self.want, viewer, Interest(op="interest"), False)
+        feeding = asyncio.create_task(self.feed(viewer, socket))
+        try:
+            async for message in socket:
+                self.obey(viewer, socket, message)
+        finally:
+            patience.cancel()
+            self.seats.discard(viewer)
+            if viewer.wish is not None:
+                self.plan.remove(viewer.wish)
+                self._changed.set()
+            feeding.cancel()
+            (failed,) = await asyncio.gather(feeding, return_exceptions=True)
+            self.tell_viewers()
+            if isinstance(failed, Exception):
+                raise failed
+
+    def grant(self, viewer: Viewer, socket: ServerConnection, right: Right) -> None:
+        """Let it do that, and tell it."""
+        assert socket.request is not None
+        viewer.control = right == "control"
+        links = self._access.links(socket.request, right)
+        viewer.outbox.append(json.dumps({"you": {"control": viewer.control, "links": links}}))
+        viewer.wake.set()
+
+    def tell_viewers(self) -> None:
+        """Tell the run how many watch."""
+        self.tell({"viewers": sum(isinstance(seat, Viewer) for seat in self.seats)})
+
+    def obey(self, viewer: Viewer, socket: ServerConnection, message: str | bytes) -> None:
         """Act on one message of a viewer.
 
         Raises:
             CommandError: it is not a command.
         """
         command = parse(message, self.meta)
-        if command["op"] == "ack":
+        if isinstance(command, Interest):
+            viewer.ask(command)
+            self.want(viewer, command, True)
+        elif command.op == "ack":
             viewer.acknowledge(time.monotonic())
-        elif command["op"] == "colour":
-            if command["field"] is None:
-                self.fields.pop(command["type"], None)
-            else:
-                self.fields[command["type"]] = command["field"]
-            self.number += 1
-            self.show("fields", self.fields)
-            self.wish()
-        else:
-            self.tell({"command": command})
+        elif command.op in CONTROL and viewer.control:
+            self.tell({"command": command.model_dump()})
+        elif command.op in CONTROL:
+            reason = "This link lets you look only; who acts on the run needs its control link."
+            viewer.outbox.append(json.dumps({"refused": {"op": command.op, "reason": reason}}))
+            viewer.wake.set()
+        elif isinstance(command, Enter):
+            granted = None if viewer.asked else self._access.right_of(command.token)
+            if granted is None:
+                raise CommandError(REFUSED.strip())
+            self.grant(viewer, socket, granted)
+
+    def want(self, seat: Seat, asked: Interest, said: bool, kept: bool = False) -> None:
+        """A viewer wants to see that; `said`: in its own words."""
+        if seat.wish is None:
+            seat.wish = self.plan.add(asked, kept)
+        elif said:
+            before = seat.wish.invalid
+            self.plan.change(seat.wish, asked)
+            if isinstance(seat, Viewer) and before and not seat.wish.invalid:
+                seat.outbox.append(json.dumps({"invalid": {"where": {}}}))
+        if seat.wish.invalid and isinstance(seat, Viewer):
+            seat.outbox.append(json.dumps({"invalid": {"where": seat.wish.invalid}}))
+        self._changed.set()
+
+    async def feed(self, viewer: Viewer, socket: ServerConnection) -> None:
+        """Send what is new: texts, and frames only when the one before has been drawn."""
+        try:
+            await socket.send(viewer.outbox.popleft())
+            await self.speak(viewer, socket, ("meta",))
+            for model in self.models:
+                await socket.send(model)
+            while True:
+                viewer.wake.clear()
+                await self.speak(viewer, socket, tuple(self.texts))
+                data, pause = await self.frame_for(viewer)
+                if data:
+                    await socket.send(data)
+                    continue
+                try:
+                    await asyncio.wait_for(viewer.wake.wait(), pause)
+                except TimeoutError:
+                    continue
+        except ConnectionClosed:
+            return
+        except Exception:
+            await socket.close(1011, BROKEN)
+            raise
+
+    async def speak(self, viewer: Viewer, socket: ServerConnection, keys: tuple[str, ...]) -> None:
+        """Send the texts that it does not have."""
+        for key in keys:
+            edition, text = self.texts[key]
+            if viewer.sent.get(key) != edition:
+                viewer.sent[key] = edition
+                await socket.send(text)
+        while viewer.outbox:
+            await socket.send(viewer.outbox.popleft())
+        edition, rows = viewer.samples
+        if (edition, rows) != (self.samples.edition, len(self.samples)):
+            known = rows if edition == self.samples.edition else 0
+            viewer.samples = (self.samples.edition, len(self.samples))
+            await socket.send(self.samples.text(known))
+
+    async def frame_for(self, seat: Seat) -> tuple[bytes, float | None]:
+        """A frame that may leave now, or b"" and the seconds until one may (None: until there is a new one)."""
+        if seat.offer() is None:
+            return b"", None
+        pause = seat.pause(time.monotonic())
+        if pause > 0:
+            return b"", pause
+        # Those who wait for their part of all bytes stand in line, and take what is newest when it is their turn.
+        async with self._turn:
+            while (pause := self._total.wait(time.monotonic())) > 0:
+                await asyncio.sleep(pause)
+            slot = seat.offer()
+            if slot is None:
+                return b"", None
+            now = time.monotonic()
+            data = seat.take(slot, now)
+            self._total.spend(now, len(data))
+            return data, None
+
+    async def record(self) -> None:
+        """Write frames of the whole world, like a viewer that draws as fast as the disk."""
+        if self._recorder is None:
+            return
+        seat = Seat()
+        self.seats.add(seat)
+        self.want(seat, everything(self.meta), True, kept=True)
+        try:
+            while True:
+                seat.wake.clear()
+                slot = seat.offer()
+                if slot is None:
+                    await seat.wake.wait()
+                    continue
+                tick, data = slot.tick, seat.take(slot, time.monotonic())
+                await asyncio.to_thread(self._recorder.write, tick, data)
+                seat.acknowledge(time.monotonic())
+        except OSError as error:
+            print(f"viewer: the recording has ended, the run goes on: {error}", file=sys.stderr)
+        finally:
+            self.seats.discard(seat)
+            if seat.wish is not None:
+                self.plan.remove(seat.wish)
 
     # What workers are told, and send
 
     def wish(self) -> None:
         """Tell the workers what is wanted now."""
-        self.every = self.pace.every if self.viewers else 0
-        for publishing in self.publishing:
-            publishing.writer.write(self.wish_bytes())
+        interests = self.plan.told()
+        self.every = self.pace.every if interests else 0
+        self.gathering.wish(self.plan.number, self.every, interests)
 
-    def wish_bytes(self) -> bytes:
-        """What is wanted now, as one message."""
-        low, high = self.bounds
-        payload = json.dumps(
-            {
-                "every": self.every,
-                "fields": self.fields,
-                "ids": False,
-                "low": low,
-                "high": high,
-                "number": self.number,
-            }
-        ).encode()
-        return PREFIX.pack(len(payload), KIND_WISH) + payload
+    async def keep_plan(self) -> None:
+        """Pass changed interests on to the workers, several at once."""
+        while True:
+            await self._changed.wait()
+            await asyncio.sleep(GATHER_SECONDS)
+            self._changed.clear()
+            if self.plan.arrange():
+                self.wish()
+            for seat in self.seats:
+                seat.follow()
+                if isinstance(seat, Viewer) and seat.wish is not None and seat.wish.slot is not None:
+                    answer = {"number": seat.wish.slot.number, "asked": seat.asked}
+                    if seat.answered != answer:
+                        seat.answered = answer
+                        seat.outbox.append(json.dumps({"interest": answer}))
 
     async def keep_pace(self) -> None:
         """Adapt `every` to the run and its viewers, ten times a second."""
         while True:
             await asyncio.sleep(0.1)
             now = time.monotonic()
-            quickest = max((viewer.capacity(now) for viewer in self.viewers), default=1.0)
-            if self.viewers and self.pace.choose(now, quickest) != self.every:
+            quickest = max((seat.capacity(now) for seat in self.seats), default=0.0)
+            cost = sum(slot.cost for slot in self.plan.slots)
+            if self.plan.slots and self.pace.choose(now, quickest, cost) != self.every:
                 self.wish()
 
-    async def serve_worker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Talk with one worker until it leaves."""
-        publishing: Publishing | None = None
-        try:
-            publishing = await self.greet(reader, writer)
-            if publishing is None:
-                return
-            self.publishing.add(publishing)
-            writer.write(self.wish_bytes())
-            while True:
-                size, kind = PREFIX.unpack(await reader.readexactly(PREFIX.size))
-                if size > LARGEST_PART:
-                    raise FrameError(f"a part of {size} bytes")
-                payload = await reader.readexactly(size)
-                if kind == KIND_PART:
-                    self.gather(publishing.part, payload)
-                elif kind == KIND_SEEN:
-                    (publishing.seen,) = struct.unpack("<I", payload)
-                    self.refresh()
-        except (asyncio.IncompleteReadError, ConnectionError, TimeoutError):
-            pass  # it ended, or never was one of ours
-        except asyncio.CancelledError:
-            pass  # the hub ends; before 3.12 asyncio would report a cancelled reader as a fault
-        except (FrameError, struct.error) as error:
-            print(f"viewer: a worker sent what is no frame and was cut off: {error}", file=sys.stderr)
-        finally:
-            if publishing is not None:
-                self.publishing.discard(publishing)
-            writer.close()
-
-    async def greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> Publishing | None:
-        """Both sides show that they know the secret; None when the other does not."""
-        ours = secrets.token_bytes(NONCE)
-        writer.write(ours)
-        async with asyncio.timeout(HANDSHAKE_SECONDS):
-            magic, theirs, part, parts, answer = HELLO.unpack(await reader.readexactly(HELLO.size))
-        right = proof(self.secret, b"publisher", ours, theirs, struct.pack("<II", part, parts))
-        if magic != MAGIC or not hmac.compare_digest(answer, right):
-            return None
-        if parts != self.parts or not part < parts:
-            print(f"viewer: worker {part} of {parts} came to a run of {self.parts} workers.", file=sys.stderr)
-            return None
-        writer.write(proof(self.secret, b"hub", theirs, ours))
-        return Publishing(part, writer)
-
-    def gather(self, part: int, payload: bytes) -> None:
-        """Take one part; when its tick is whole, it is the newest frame."""
-        frame = decode(payload)
-        if frame.part != part or frame.parts != self.parts or (frame.low, frame.high) != self.bounds:
-            raise FrameError(f"part {frame.part} of {frame.parts} in {frame.low}, {frame.high} from worker {part}")
-        if part == 0:
-            self.pace.arrived(time.monotonic(), frame.tick)
-        parts = self.pending.setdefault(frame.tick, {})
-        parts[part] = frame
-        if len(parts) == self.parts:
-            # Workers publish in the same order, so what was begun before this tick will never be whole.
-            begun = list(self.pending)
-            older = begun[: begun.index(frame.tick)]
-            for tick in (*older, frame.tick):
-                del self.pending[tick]
-            self.pace.completed(len(older))
-            self.newest = payload if self.parts == 1 else encode(merge(parts.values()))
-            self.frame += 1
-            self.wake()
-        elif len(self.pending) > PENDING_TICKS:
-            del self.pending[next(iter(self.pending))]
-            self.pace.completed(2)
+    def arrived(self, slot: Slot, frame: Frame) -> None:
+        """A frame is whole."""
+        if self.plan.learn(slot, frame):
+            self._changed.set()
+        self.wake()
 
     def refresh(self) -> None:
         """Once all workers know what is wanted, ask a run that stands still to publish its tick again."""
-        known = {publishing.part for publishing in self.publishing if publishing.seen == self.number}
-        if len(known) == self.parts and self.refreshed != self.number:
-            self.refreshed = self.number
-            self.tell({"command": {"op": "refresh"}})
+        number = self.plan.number
+        if self._refreshed != number and self.gathering.all_know(number):
+            self._refreshed = number
+            if any(not slot.edition for slot in self.plan.slots):
+                self.tell({"command": {"op": "refresh"}})
+
+
+def everything(meta: Mapping[str, Any]) -> Interest:
+    """The interest of a recording: all of the world, with as many fields as there may be."""
+    types = {}
+    for each in meta["types"]:
+        first = (each.get("view") or {}).get("color_by")
+        names = [field["name"] for field in each["fields"]]
+        types[each["name"]] = {"fields": sorted(names, key=lambda name: name != first)[:16]}
+    layers = {each["name"]: each["fields"][0]["name"] for each in meta.get("layers") or [] if each["fields"]}
+    for each in meta.get("layers") or []:
+        if (each.get("view") or {}).get("color_by"):
+            layers[each["name"]] = each["view"]["color_by"]
+    return Interest.model_validate({"op": "interest", "types": types, "layers": layers, "grid": 512})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -94,6 +95,41 @@ def _file(text: str, suffix: str, what: str, example: str) -> Path:
     return path
 
 
+def _folder(text: str) -> Path:
+    from weaver.load import UsageError
+    from weaver.viewing import folder_of
+
+    try:
+        return folder_of(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _public(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is an address like https://host/city/.\n"
+            f"The links that are printed would lead nowhere.\n"
+            f"Write what people type into their browser, without ? and #."
+        )
+    return text
+
+
+def _megabytes(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = float("nan")
+    if not 0 < size < float("inf"):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is a positive number of megabytes per second.\n"
+            f"Viewers would see nothing.\n"
+            f"Write --view-bandwidth 20, or leave it out for no bound."
+        )
+    return size
+
+
 def _cluster(text: str) -> str:
     if text.startswith("ray://"):
         raise typer.BadParameter(
@@ -113,6 +149,8 @@ _TICKS = _whole(0, 1 << 40, "Time does not run backwards, and not by parts of a 
 _WORKERS = _whole(1, float("inf"), "Nobody would do the work.", "--workers 2, or leave it out to run in this process")
 _THREADS = _whole(1, float("inf"), "Nobody would do the work.", "--threads 2")
 _PARTITIONS = _whole(1, float("inf"), "The world would belong to nobody.", "--partitions 4")
+_PORT = _whole(0, 65535, "There is no such port.", "--port 8000, or 0 for a free one")
+_EVERY = _whole(1, 1 << 40, "No frame would ever be due.", "--frames-every 10")
 _SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "--seed 7")
 
 
@@ -136,6 +174,22 @@ def run_app(
             "Show the run: page in a browser, window on this screen. Without --ticks it runs until Ctrl-C.",
         ),
     ] = "none",
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Where the page listens; by default on this machine alone.")
+    ] = None,
+    port: Annotated[int | None, _option(_PORT, "N", "Port of the page; by default a free one.")] = None,
+    public_url: Annotated[
+        str | None, _option(_public, "URL", "Address by which people reach the page through a proxy.", "--public-url")
+    ] = None,
+    bandwidth: Annotated[
+        float | None, _option(_megabytes, "MB", "Megabytes per second for all viewers together.", "--view-bandwidth")
+    ] = None,
+    record: Annotated[
+        Path | None, _option(_folder, "DIR", "Record frames into this folder, for weaver view.", "--record-frames")
+    ] = None,
+    every: Annotated[
+        int | None, _option(_EVERY, "N", "Ticks between two recorded frames, at least.", "--frames-every")
+    ] = None,
     image: Annotated[Path | None, _option(_image, "FILE", "Write a picture (PNG) of the last tick.")] = None,
     observations: Annotated[Path | None, _option(_csv, "FILE", "Write what was observed (CSV).")] = None,
     plot: Annotated[
@@ -149,8 +203,15 @@ def run_app(
 ) -> None:
     """Run an app."""
     from weaver.load import UsageError
-    from weaver.session import Session, Views
+    from weaver.serving import MEGABYTE, Serving, Views
+    from weaver.session import Session
 
+    if view == "none":
+        _needs("--view page", ("--host", host), ("--port", port), ("--public-url", public_url))
+        if record is None:
+            _needs("--view page", ("--view-bandwidth", bandwidth))
+    if record is None:
+        _needs("--record-frames DIR", ("--frames-every", every))
     if cluster is not None and workers is None:
         raise typer.BadParameter(
             f"{cluster} was asked for without --workers; a run on a cluster has a number of workers.\n"
@@ -159,13 +220,40 @@ def run_app(
             param_hint="'--cluster'",
         )
     parameters = _parameters(values or [])
+    serving = Serving(
+        Views(view), host or "127.0.0.1", port or 0, public_url, bandwidth and bandwidth * MEGABYTE, record, every or 1
+    )
     session = Session(
         name, seed=seed, parameters=parameters, ticks=ticks, workers=workers, threads=threads, partitions=partitions,
-        cluster=cluster, rate=rate, view=Views(view), image=image, observations=observations, plot=plot,
+        cluster=cluster, rate=rate, serving=serving, image=image, observations=observations, plot=plot,
         as_json=as_json,
     )  # fmt: skip
     try:
         code = session.run()
+    except UsageError as error:
+        code = _fail(error, traceback, USAGE)
+    except WeaverError as error:
+        code = _fail(error, traceback, FAILED)
+    raise typer.Exit(code)
+
+
+@app.command("view")
+def view_it(
+    where: Annotated[
+        str, typer.Argument(metavar="URL|DIR", help="A link that a run has printed, or a folder of recorded frames.")
+    ],
+    window: Annotated[bool, typer.Option("--window", help="Open a window in place of the browser.")] = False,
+    port: Annotated[int, _option(_PORT, "N", "Port for a recording; by default a free one.")] = 0,
+    loop: Annotated[bool, typer.Option("--loop", help="Play a recording again and again.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the links.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
+) -> None:
+    """Look at a run by its link, or at a recording."""
+    from weaver.load import UsageError
+    from weaver.viewing import Viewing
+
+    try:
+        code = Viewing(where, window, not no_browser, port, loop).run()
     except UsageError as error:
         code = _fail(error, traceback, USAGE)
     except WeaverError as error:
@@ -227,6 +315,18 @@ def check(
     if faults:
         raise typer.Exit(FAILED)
     typer.echo(f"{simulation.name}: nothing is wrong")
+
+
+def _needs(what: str, *given: tuple[str, Any]) -> None:
+    """Refuse options that mean nothing without another."""
+    for name, value in given:
+        if value is not None:
+            raise typer.BadParameter(
+                f"{value} was asked for without {what.partition(' ')[0]}.\n"
+                f"Nobody would see a difference.\n"
+                f"Add {what}, or leave {name} out.",
+                param_hint=f"'{name}'",
+            )
 
 
 def _parameters(values: list[str]) -> dict[str, str]:

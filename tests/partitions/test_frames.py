@@ -1,143 +1,197 @@
-"""The frame codec and the worker's side of it."""
+"""The frame codec, and how the parts of several workers become one frame."""
 
 import contextlib
 import json
-import socket
 import struct
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
+from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose, assert_array_equal
 
-from partitions.frames import (
-    HELLO,
-    KIND_PART,
-    KIND_SEEN,
-    KIND_WISH,
-    LEVELS,
-    NONCE,
-    PREFIX,
-    Frame,
-    FrameError,
-    Publisher,
-    Rows,
-    decode,
-    encode,
-    magnitude,
-    merge,
-    proof,
-    quantise,
-)
+from partitions.frames import DTYPES, Block, Frame, FrameError, coordinates, decode, encode, merge
 
 LOW, HIGH = (-1.0, 0.0, 0.0), (3.0, 400.0, 0.0)
 bounds = st.floats(-1e6, 1e6)
+words = st.text(max_size=8)
+plain = st.none() | st.integers(-5, 5) | st.floats(-9, 9) | words
 
 
 @st.composite
-def rows(draw, type_index):
-    n = draw(st.integers(0, 9))
-    return Rows(
-        type_index,
-        draw(arrays(np.uint16, (n, 3))),
-        draw(st.none() | arrays(np.int64, n)),
-        draw(st.none() | arrays(np.int8, (n, 3))),
-        draw(st.none() | arrays(np.float32, n, elements=st.floats(width=32))),
+def blocks(draw):
+    names = draw(st.lists(words, unique=True, max_size=3))
+    kinds = st.sampled_from([kind for kind in DTYPES if kind != "f2"])
+    return Block(
+        draw(words),
+        draw(st.dictionaries(words, plain | st.lists(plain, max_size=3), max_size=3)),
+        {
+            name: draw(arrays(f"<{draw(kinds)}", draw(array_shapes(max_dims=3, min_side=0, max_side=4))))
+            for name in names
+        },
     )
 
 
 @st.composite
 def frames(draw):
-    types = draw(st.lists(st.integers(0, 5), unique=True, max_size=4))
     parts = draw(st.integers(1, 5))
     return Frame(
         draw(st.integers(0, 2**40)),
+        draw(st.integers(0, 2**31)),
         draw(st.tuples(bounds, bounds, bounds)),
         draw(st.tuples(bounds, bounds, bounds)),
-        tuple(draw(rows(k)) for k in types),
+        tuple(draw(st.lists(blocks(), max_size=3))),
         draw(st.integers(0, parts - 1)),
         parts,
+        draw(st.floats(0, 10)),
     )
-
-
-def assert_same(one, two):
-    assert (one.tick, one.low, one.high, one.part, one.parts) == (two.tick, two.low, two.high, two.part, two.parts)
-    assert [r.type_index for r in one.types] == [r.type_index for r in two.types]
-    for a, b in zip(one.types, two.types, strict=True):
-        for name in ("positions", "ids", "heading", "scalar"):
-            x, y = getattr(a, name), getattr(b, name)
-            assert (x is None) == (y is None)
-            if x is not None:
-                assert_array_equal(x, y)
 
 
 def test_one_bird_has_the_bytes_that_the_module_describes():
-    bird = Rows(0, np.array([[1, 2, 3]], np.uint16), None, np.array([[127, 0, -127]], np.int8))
-    data = encode(Frame(7, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (bird,)))
-    assert data[:4] == b"WVF1"
-    assert struct.unpack_from("<q", data, 16) == (7,)
-    assert data[72:] == struct.pack("<IIII", 0, 1, 2, 0) + struct.pack("<HHH2x", 1, 2, 3) + struct.pack(
-        "<bbbx", 127, 0, -127
-    )
+    bird = Block("points", {"type": 0}, {"positions": np.array([[1, 2, 3]], np.uint16), "ids": np.array([7])})
+    data = encode(Frame(9, 4, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (bird,)))
+    magic, size = struct.unpack_from("<4sI", data)
+    assert magic == b"WVF2" and (8 + size) % 8 == 0
+    head = json.loads(data[8 : 8 + size])
+    assert (head["tick"], head["interest"]) == (9, 4)
+    assert head["blocks"][0]["arrays"] == [["positions", "u2", [1, 3]], ["ids", "i8", [1]]]
+    assert data[8 + size :] == struct.pack("<HHH2xq", 1, 2, 3, 7)
 
 
 @given(frames())
 def test_decode_gives_back_what_was_encoded(frame):
-    assert_same(decode(encode(frame)), frame)
+    got = decode(encode(frame))
+    for name in ("tick", "interest", "low", "high", "part", "parts", "cost"):
+        assert getattr(got, name) == getattr(frame, name)
+    assert len(got.blocks) == len(frame.blocks)
+    for a, b in zip(got.blocks, frame.blocks, strict=True):
+        assert (a.kind, a.about, list(a.arrays)) == (b.kind, b.about, list(b.arrays))
+        for name in a.arrays:
+            assert a.arrays[name].dtype == b.arrays[name].dtype
+            assert_array_equal(a.arrays[name], b.arrays[name])
 
 
 @given(frames(), st.data())
 def test_broken_bytes_raise_frame_error_and_nothing_else(frame, data):
     whole = bytearray(encode(frame))
     cut = data.draw(st.integers(0, len(whole) - 1))
-    with pytest.raises(FrameError, match="show entities"):
+    with pytest.raises(FrameError, match="show what does not exist"):
         decode(whole[:cut])
     with pytest.raises(FrameError):
         decode(whole + b"\0")
     whole[data.draw(st.integers(0, len(whole) - 1))] ^= data.draw(st.integers(1, 255))
-    with contextlib.suppress(FrameError):  # a changed coordinate is still a frame
+    with contextlib.suppress(FrameError):  # a changed number is still a frame
         decode(whole)
 
 
-@given(st.binary(max_size=200))
-def test_any_bytes_raise_frame_error(data):
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_raise_frame_error(data, headed):
     with pytest.raises(FrameError):
-        decode(data)
+        decode(b"WVF2" + struct.pack("<I", len(data)) + data if headed else data)
 
 
-@given(st.lists(st.integers(0, 6), min_size=1, max_size=5))
-def test_merged_parts_hold_every_row_once_in_order_of_the_parts(counts):
-    parts = []
-    for k, n in enumerate(counts):
-        ids = np.arange(n) + 100 * k
-        parts.append(Frame(3, LOW, HIGH, (Rows(0, np.full((n, 3), k, np.uint16), ids),), k, len(counts)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"blocks": [{"kind": "points", "about": {}, "arrays": [["a", "f4", [1 << 39, 1 << 39]]]}]},
+        {"blocks": [{"kind": "points", "about": {}, "arrays": [["a", "f4", [-1]]]}]},
+        {"blocks": [{"kind": "points", "about": {}, "arrays": [["a", "O", [1]]]}]},
+        {"blocks": [{"kind": "points", "about": {}, "arrays": [["a", "u1", [0]], ["a", "u1", [0]]]}]},
+        {"blocks": [{"kind": "points"}]},
+        {"blocks": [3]},
+        {"tick": -1},
+        {"tick": "x"},
+        {"low": [0, 0]},
+        {"low": [0, 0, float("inf")]},
+        {"part": 1},
+    ],
+)
+def test_a_head_without_sense_is_refused(change):
+    head = {"tick": 1, "interest": 1, "low": LOW, "high": HIGH, "part": 0, "parts": 1, "cost": 0, "blocks": []} | change
+    text = json.dumps(head).encode()
+    text += b" " * (-(8 + len(text)) % 8)
+    with pytest.raises(FrameError):
+        decode(b"WVF2" + struct.pack("<I", len(text)) + text)
+
+
+def parted(*groups):
+    """One frame per worker."""
+    return [Frame(3, 1, LOW, HIGH, tuple(blocks), k, len(groups), 0.1 * k) for k, blocks in enumerate(groups)]
+
+
+def points(ids, low, high, **more):
+    arrays = {"positions": np.full((len(ids), 3), len(ids), np.uint16), "ids": np.array(ids, np.int64), **more}
+    about = {"type": 0, "in_area": len(ids), "columns": [{"field": "energy", "low": low, "high": high}]}
+    return Block("points", about, arrays)
+
+
+def test_merged_points_hold_every_row_once_in_order_of_the_parts():
+    parts = parted([points([5, 6], 1.0, 2.0)], [points([], None, None)], [points([7], 0.5, 0.5)])
     whole = merge(parts[::-1])
-    expected = np.concatenate([part.types[0].ids for part in parts])
-    assert_array_equal(whole.types[0].ids, expected)
-    assert (whole.part, whole.parts, whole.tick) == (0, 1, 3)
-    assert_array_equal(whole.types[0].positions[:, 0], expected // 100)
+    block = whole.find("points", type=0)
+    assert block.arrays["ids"].tolist() == [5, 6, 7]
+    assert block.arrays["positions"][:, 0].tolist() == [2, 2, 1]
+    assert block.about["in_area"] == 3
+    assert block.about["columns"] == [{"field": "energy", "low": 0.5, "high": 2.0}]
+    assert (whole.part, whole.parts, whole.tick, whole.cost) == (0, 1, 3, 0.2)
 
 
-def test_merge_keeps_a_column_only_when_every_filled_part_has_it():
-    one = Rows(1, np.zeros((2, 3), np.uint16), scalar=np.ones(2, np.float32))
-    none = Rows(1, np.zeros((1, 3), np.uint16))
-    empty = Rows(1, np.zeros((0, 3), np.uint16))
-    both = merge([Frame(0, LOW, HIGH, (one,), 0, 2), Frame(0, LOW, HIGH, (none,), 1, 2)])
-    assert both.types[0].scalar is None
-    kept = merge([Frame(0, LOW, HIGH, (one,), 0, 2), Frame(0, LOW, HIGH, (empty,), 1, 2)])
-    assert_array_equal(kept.types[0].scalar, [1, 1])
+def test_merged_counts_add_up():
+    def crowd(n):
+        return Block("density", {"type": 1, "in_area": n}, {"counts": np.full((1, 2, 2), n, np.uint32)})
+
+    def bars(n, low, high):
+        about = {"type": 1, "field": "e", "low": 0.0, "high": 9.0, "n": n, "min": low, "max": high}
+        return Block("histogram", about, {"counts": np.array([n, 0])})
+
+    whole = merge(parted([crowd(1), bars(1, None, None)], [crowd(4), bars(4, 2.0, 3.0)]))
+    assert whole.find("density").arrays["counts"].tolist() == [[[5, 5], [5, 5]]]
+    assert whole.find("density").about["in_area"] == 5
+    assert whole.find("histogram").about == {
+        "type": 1, "field": "e", "low": 0.0, "high": 9.0, "n": 5, "min": 2.0, "max": 3.0,
+    }  # fmt: skip
+    assert whole.find("histogram").arrays["counts"].tolist() == [5, 0]
+
+
+def test_a_layer_in_pieces_becomes_means_from_0_to_1():
+    def piece(at, values):
+        about = {
+            "layer": 0, "field": "grass", "low": [0, 0, 0], "high": [6, 2, 0], "stride": 2, "shape": [1, 1, 3],
+            "at": [0, 0, at], "codes": False, "weights": [[1], [2], [2, 2, 1]],
+        }  # fmt: skip
+        return Block("layer", about, {"values": np.array([[values]], np.float32)})
+
+    block = merge(parted([piece(0, [4.0, 3.0])], [piece(1, [1.0, 10.0])])).find("layer", layer=0)
+    assert block.about["range"] == [1.0, 5.0]  # sums 4, 4, 10 over 4, 4 and 2 cells
+    assert block.arrays["values"].tolist() == [[[0.0, 0.0, 1.0]]]
+    assert block.arrays["values"].dtype == np.float16
+    assert "weights" not in block.about and "at" not in block.about
+
+
+def test_rows_and_loads_follow_each_other():
+    def told(k):
+        return [
+            Block("selected", {"rows": [{"id": k}]}, {}),
+            Block("load", {"partitions": [{"number": k}], "workers": [{"worker": k}]}, {}),
+        ]
+
+    whole = merge(parted(told(0), told(1)))
+    assert whole.find("selected").about["rows"] == [{"id": 0}, {"id": 1}]
+    assert whole.find("load").about["workers"] == [{"worker": 0}, {"worker": 1}]
 
 
 @pytest.mark.parametrize(
     "parts",
     [
         [],
-        [Frame(0, LOW, HIGH, (), 0, 2)],
-        [Frame(0, LOW, HIGH, (), 0, 2), Frame(0, LOW, HIGH, (), 0, 2)],
-        [Frame(0, LOW, HIGH, (), 0, 2), Frame(1, LOW, HIGH, (), 1, 2)],
-        [Frame(0, LOW, HIGH, (), 0, 2), Frame(0, LOW, LOW, (), 1, 2)],
+        [Frame(0, 1, LOW, HIGH, (), 0, 2)],
+        [Frame(0, 1, LOW, HIGH, (), 0, 2), Frame(0, 1, LOW, HIGH, (), 0, 2)],
+        [Frame(0, 1, LOW, HIGH, (), 0, 2), Frame(1, 1, LOW, HIGH, (), 1, 2)],
+        [Frame(0, 1, LOW, HIGH, (), 0, 2), Frame(0, 2, LOW, HIGH, (), 1, 2)],
+        [Frame(0, 1, LOW, HIGH, (), 0, 2), Frame(0, 1, LOW, LOW, (), 1, 2)],
+        [Frame(0, 1, LOW, HIGH, (Block("magic", {}, {}),), 0, 1)],
+        [Frame(0, 1, LOW, HIGH, (Block("points", {"type": 0}, {}),), 0, 1)],
     ],
 )
 def test_parts_that_do_not_belong_together_are_refused(parts):
@@ -145,160 +199,9 @@ def test_parts_that_do_not_belong_together_are_refused(parts):
         merge(parts)
 
 
-def test_quantise_stores_corners_exactly_and_moves_strays_to_the_edge():
-    x = np.array([-1.0, 3.0, 1.0, -9.0, 9.0, np.nan])
-    stored = quantise(0, LOW, HIGH, (x, np.full(6, 400.0)))
-    assert stored.positions[:, 0].tolist() == [0, LEVELS, 32768, 0, LEVELS, 0]
-    assert (stored.positions[:, 1] == LEVELS).all()
-    assert (stored.positions[:, 2] == 0).all()
-
-
-@given(arrays(np.float64, 20, elements=st.floats(0, 1)))
-def test_coordinates_are_right_to_half_a_step(share):
-    y = 400.0 * share
-    frame = Frame(0, LOW, HIGH, (quantise(0, LOW, HIGH, (np.zeros(20), y)),))
-    assert_allclose(frame.coordinates(frame.types[0])[:, 1], y, atol=400 / (2 * LEVELS) + 1e-9)
-
-
-def test_heading_is_a_unit_direction_and_what_stands_has_none():
-    heading = (np.array([3.0, 0.0, np.nan, 0.0]), np.array([4.0, 0.0, 1.0, -1e-9]))
-    stored = quantise(0, LOW, HIGH, (np.zeros(4), np.zeros(4)), heading=heading)
-    assert stored.heading.tolist() == [[76, 102, 0], [0, 0, 0], [0, 0, 0], [0, -127, 0]]
-
-
-def test_quantise_shares_no_memory_with_its_arguments():
-    x, ids, scalar = np.zeros(3), np.arange(3), np.zeros(3, np.float32)
-    stored = quantise(0, LOW, HIGH, (x, x), ids, None, scalar)
-    assert not any(np.shares_memory(a, b) for a in (stored.ids, stored.scalar) for b in (ids, scalar))
-
-
-def test_magnitude_of_three_and_four_is_five():
-    assert magnitude((np.array([3.0]), np.array([4.0]))).tolist() == [5.0]
-
-
-class Listener:
-    """The smallest hub: one worker, scripted."""
-
-    def __init__(self, secret):
-        self.secret = secret
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.address = self.server.getsockname()[:2]
-
-    def greet(self, right=True):
-        self.server.settimeout(10)
-        self.link, _ = self.server.accept()
-        self.link.settimeout(10)
-        ours = b"n" * NONCE
-        self.link.sendall(ours)
-        _, theirs, part, parts, answer = HELLO.unpack(self.read(HELLO.size))
-        assert answer == proof(self.secret, b"publisher", ours, theirs, struct.pack("<II", part, parts))
-        self.link.sendall(proof(self.secret if right else b"x", b"hub", theirs, ours))
-
-    def wish(self, every, number=1, ids=False):
-        payload = {"every": every, "fields": {"Bird": "energy"}, "ids": ids, "low": LOW, "high": HIGH, "number": number}
-        data = json.dumps(payload).encode()
-        self.link.sendall(PREFIX.pack(len(data), KIND_WISH) + data)
-
-    def read(self, size):
-        data = b""
-        while len(data) < size:
-            chunk = self.link.recv(size - len(data))
-            assert chunk, "the publisher hung up"
-            data += chunk
-        return data
-
-    def message(self):
-        size, kind = PREFIX.unpack(self.read(PREFIX.size))
-        return kind, self.read(size)
-
-    def close(self):
-        self.link.close()
-        self.server.close()
-
-
-@pytest.fixture
-def listener():
-    made = Listener(b"secret")
-    yield made
-    made.close()
-
-
-def birds(n=2):
-    return [(0, (np.zeros(n), np.zeros(n)), np.arange(n), None, np.ones(n))]
-
-
-def test_a_publisher_sends_what_is_wished_and_the_stop_even_unwatched(listener):
-    publisher = Publisher(listener.address, b"secret", 0, 1)
-    assert not publisher.due(0)
-    listener.greet()
-    listener.wish(4, ids=True)
-    assert listener.message() == (KIND_SEEN, struct.pack("<I", 1))
-    assert [tick for tick in range(9) if publisher.due(tick)] == [0, 4, 8]
-    assert publisher.fields == {"Bird": "energy"}
-    assert publisher.publish(4, birds())
-    kind, payload = listener.message()
-    frame = decode(payload)
-    assert (kind, frame.tick, frame.low, frame.high) == (KIND_PART, 4, LOW, HIGH)
-    assert_array_equal(frame.types[0].ids, [0, 1])
-    assert_array_equal(frame.types[0].scalar, [1, 1])
-    listener.wish(0, number=2)
-    assert listener.message()[0] == KIND_SEEN
-    assert not publisher.due(8)
-    assert publisher.publish(9, birds(), force=True)
-    publisher.close()
-    assert decode(listener.message()[1]).tick == 9
-
-
-def test_a_publisher_drops_ticks_while_the_hub_does_not_read_but_not_the_last(listener):
-    publisher = Publisher(listener.address, b"secret", 0, 1)
-    listener.greet()
-    listener.wish(1)
-    listener.message()
-    many = birds(1_000_000)  # more than the buffers of a socket take
-    taken = [publisher.publish(tick, many) for tick in range(3)]
-    assert taken == [True, False, False]
-    assert publisher.publish(3, birds(), force=True)
-    first = decode(listener.message()[1]).tick
-    assert first in (0, 3)  # 0 unless the forced one came before its first byte had left
-    if first == 0:
-        assert decode(listener.message()[1]).tick == 3
-    publisher.close()
-
-
-def test_a_publisher_goes_quiet_when_the_hub_is_lost(listener):
-    publisher = Publisher(listener.address, b"secret", 0, 1)
-    listener.greet()
-    listener.wish(1)
-    listener.message()
-    listener.link.shutdown(socket.SHUT_RDWR)
-    publisher._threads[0].join(10)
-    assert not publisher.due(0)
-    assert not publisher.publish(0, birds(), force=True)
-    assert "hung up" in publisher.lost
-    publisher.close()
-
-
-def test_a_publisher_refuses_a_hub_that_does_not_know_the_secret(listener):
-    publisher = Publisher(listener.address, b"secret", 0, 1)
-    listener.greet(right=False)
-    publisher._threads[0].join(10)
-    assert "does not know the secret" in publisher.lost
-    publisher.close()
-
-
-def test_a_publisher_without_a_hub_is_quiet():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = server.getsockname()[:2]
-    publisher = Publisher(address, b"secret", 1, 2)
-    publisher._threads[0].join(10)
-    assert "ConnectionRefusedError" in publisher.lost
-    assert not publisher.due(0)
-    publisher.close()
-    assert not any(thread.is_alive() for thread in publisher._threads)
-
-
-def test_a_part_number_beyond_the_parts_is_an_error():
-    with pytest.raises(
-        ValueError, match=r"(?s)allowed is 0 <= part < parts.*wait for ever.*Use part=1, or raise parts to 3"
-    ):
-        Publisher(("127.0.0.1", 1), b"", 2, 2)
+@given(arrays(np.uint16, (20, 3)))
+def test_coordinates_span_the_bounds(stored):
+    frame = Frame(0, 1, LOW, HIGH, (Block("points", {}, {"positions": stored}),))
+    places = coordinates(frame, frame.blocks[0])
+    assert_allclose(places[:, 1], stored[:, 1] / 65535 * 400, atol=1e-9)
+    assert_array_equal(places[:, 2], 0)

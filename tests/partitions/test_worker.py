@@ -18,6 +18,7 @@ from partitions.exchange import NoTransport
 from partitions.local import Local
 from partitions.program import Given, Program
 from partitions.routes import neighbours
+from partitions.shown import Shown
 from partitions.worker import Worker
 from tests.partitions.gang import Gang
 from tests.partitions.programs import BIRD, STONE, mingling
@@ -251,16 +252,17 @@ def _in_thread(call: Any) -> tuple[threading.Thread, list[Any]]:
 class Camera:
     """Keeps what it is given, and says when the first picture is taken."""
 
-    def __init__(self, every: int = 1, fields: dict[str, str] | None = None, most: int = 10) -> None:
-        self.every, self.fields, self.most = every, fields or {}, most
+    def __init__(self, every: int = 1, most: int = 10) -> None:
+        self.every, self.most = every, most
         self.shots: list[Any] = []
         self.closed, self.running = False, threading.Event()
 
     def due(self, tick: int) -> bool:
         return tick % self.every == 0 and len(self.shots) < self.most
 
-    def publish(self, tick: int, types: Any, force: bool = False) -> bool:
-        self.shots.append((tick, types))
+    def publish(self, tick: int, source: Shown, force: bool = False) -> bool:
+        names = source.columns[BIRD]
+        self.shots.append((tick, force, source.paced, *source.rows(BIRD, None, names)))
         self.running.set()
         return True
 
@@ -319,23 +321,20 @@ def test_hold_wakes_a_worker_that_waits_for_its_rate() -> None:
 
 def test_a_publisher_gets_the_owned_rows_when_it_is_due() -> None:
     program = mingling(*SQUARE, n=70)
-    camera = Camera(2, {"Bird": "velocity", "Stone": "val"})
+    camera = Camera(2)
     with Local(program, 3) as local:
         local.worker.publisher = camera
         local.advance(4)
-        assert [tick for tick, _ in camera.shots] == [2, 4]
-        birds, stones = camera.shots[-1][1]
-        order = np.argsort(birds[2])
+        assert [shot[:3] for shot in camera.shots] == [(2, False, False), (4, False, False)]
+        *_, seen, shown = camera.shots[-1]
         ids, columns = local.rows(BIRD)
-        np.testing.assert_array_equal(birds[2][order], ids)
-        np.testing.assert_array_equal(birds[1][0][order], columns[0])
-        np.testing.assert_array_equal(birds[3][1][order], columns[3])
-        np.testing.assert_allclose(birds[4][order], np.hypot(columns[2], columns[3]))
-        assert stones[3] is None
-        assert len(stones[4]) == 40
+        order = np.argsort(seen)
+        np.testing.assert_array_equal(seen[order], ids)
+        for column, values in zip(columns, shown.values(), strict=True):
+            np.testing.assert_array_equal(values[order], column)
         local.advance(5)
         local.show()
-        assert camera.shots[-1][0] == 5
+        assert camera.shots[-1][:2] == (5, True)
     assert camera.closed
 
 
