@@ -154,6 +154,35 @@ _EVERY = _whole(1, 1 << 40, "No frame would ever be due.", "--frames-every 10")
 _SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "--seed 7")
 
 
+_EVERY = _whole(1, 1 << 40, "The movie would stand still, or run backwards.", "--every 2")
+_QUALITY = _whole(0, 63, "ffmpeg knows no other.", "--quality 20")
+
+
+def _fps(text: str) -> float:
+    try:
+        hz = float(text)
+    except ValueError:
+        hz = float("nan")
+    if not 0.1 <= hz <= 240:
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed are 0.1 to 240 pictures per second.\n"
+            f"No player would show the movie so.\n"
+            f"Write --fps 30."
+        )
+    return hz
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = str(text).lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 8192 and 16 <= int(height) <= 8192):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is WIDTHxHEIGHT, each from 16 to 8192 pixels.\n"
+            f"Such a picture could not be drawn.\n"
+            f"Write --size 1920x1080."
+        )
+    return int(width), int(height)
+
+
 @app.command("run")
 def run_app(
     name: Annotated[str, typer.Argument(metavar="APP", help="Path of an app, or the name of a bundled one.")],
@@ -254,6 +283,59 @@ def view_it(
 
     try:
         code = Viewing(where, window, not no_browser, port, loop).run()
+    except UsageError as error:
+        code = _fail(error, traceback, USAGE)
+    except WeaverError as error:
+        code = _fail(error, traceback, FAILED)
+    raise typer.Exit(code)
+
+
+@app.command("render")
+def render_it(
+    what: Annotated[str, typer.Argument(metavar="APP|DIR", help="An app, or a folder of recorded frames.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="PATH", help="NAME.mp4 or NAME.webm, NAME.png (the last tick), or a folder of pictures."
+        ),
+    ],
+    ticks: Annotated[int | None, _option(_TICKS, "N", "Last tick; by default what the app or recording says.")] = None,
+    every: Annotated[int, _option(_EVERY, "K", "Ticks from picture to picture.")] = 1,
+    fps: Annotated[float, _option(_fps, "HZ", "Pictures per second of a movie.")] = 30.0,
+    camera: Annotated[
+        str | None,
+        typer.Option("--camera", metavar="A,E,Z|top", help='Azimuth, elevation (degrees) and zoom, "-35,31,1", or top.'),
+    ] = None,
+    turn: Annotated[
+        float, typer.Option("--turn", metavar="DEGREES", help="Go around the world, from first to last picture.")
+    ] = 0.0,
+    colour: Annotated[
+        str | None,
+        typer.Option("--colour", metavar="FIELD", help="Colour by a field (energy, Bird.energy), direction or type."),
+    ] = None,
+    legend: Annotated[bool, typer.Option("--legend", help="Write into the pictures what the colours mean.")] = False,
+    size: Annotated[Any, _option(_size, "WxH", "Pixels, as 1920x1080.")] = None,
+    quality: Annotated[int | None, _option(_QUALITY, "CRF", "Of a movie; 18 is large and good, 40 small.")] = None,
+    workers: Annotated[int | None, _option(_WORKERS, "W", "Run on so many Ray workers; without it, here.")] = None,
+    threads: Annotated[int, _option(_THREADS, "T", "Threads of each worker.")] = 1,
+    partitions: Annotated[int | None, _option(_PARTITIONS, "P", "Partitions; by default one per worker.")] = None,
+    seed: Annotated[int | None, _option(_SEED, "S", "In place of the app's seed.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter before the app runs.")
+    ] = None,
+    traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
+) -> None:
+    """Make a movie, pictures or a still, with no display."""
+    from weaver.load import UsageError
+    from weaver.rendering import Rendering
+
+    rendering = Rendering(
+        what, out, ticks=ticks, every=every, fps=fps, camera=camera, turn=turn, colour=colour, legend=legend, size=size,
+        quality=quality, seed=seed, parameters=_parameters(values or []), workers=workers, threads=threads,
+        partitions=partitions,
+    )  # fmt: skip
+    try:
+        code = rendering.run()
     except UsageError as error:
         code = _fail(error, traceback, USAGE)
     except WeaverError as error:
