@@ -157,7 +157,13 @@ def test_viewers_see_samples_while_it_runs_and_late_ones_all(walkers: Path):
     with weaver("run", walkers, "--view", "page", "--rate", "200") as (_, links):
         with Client(links["view"]) as client:
             client.receive_texts("meta")
-            until(lambda: client.receive_texts("samples") and client.news.pop("samples") and len(client.samples["ticks"]) > 200)
+            until(
+                lambda: (
+                    client.receive_texts("samples")
+                    and client.news.pop("samples")
+                    and len(client.samples["ticks"]) > 200
+                )
+            )
             ticks, values = client.samples["ticks"], client.samples["values"]
             assert ticks == list(range(len(ticks)))
             assert values["steps"] == [float(t) for t in ticks]
@@ -214,7 +220,10 @@ def test_a_recording_plays_on_the_same_page(walkers: Path, tmp_path: Path):
     ):
         meta = client.receive_texts("meta")
         assert (meta["live"], meta["first"], meta["last"]) == (False, ticks[0], ticks[-1])
-        assert meta["types"][0]["fields"] == [{"name": "velocity", "kind": "float", "size": 2}, {"name": "steps", "kind": "int"}]
+        assert meta["types"][0]["fields"] == [
+            {"name": "velocity", "kind": "float", "size": 2},
+            {"name": "steps", "kind": "int"},
+        ]
         client.ask({"op": "pause"})
         news(client, "status", lambda told: told["paused"])
         client.ask({"op": "seek", "tick": ticks[2] + 1})
