@@ -85,9 +85,8 @@ def models_of(simulation: Simulation) -> dict[str, Model]:
     files = _files(simulation)
     if not files:
         return {}
-    from viewer.models import load
-
     from viewer.mesh import MeshError
+    from viewer.models import load
 
     try:
         return {name: load(path) for name, path in files.items()}
