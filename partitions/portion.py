@@ -13,7 +13,6 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
 from partitions.frames import LEVELS, Block, Corner, Frame
 from partitions.interest import Interest, Wanted, fields_in, matching
 
@@ -70,6 +69,8 @@ class Source(Protocol):
 @cache
 def kernels() -> ModuleType:
     """The compiled inner loops of `partitions/portion_kernels.py`."""
+    from partitions.compiled import load_file  # the hub, which reads what this makes, loads no compiler
+
     return load_file(Path(__file__).with_name("portion_kernels.py"))
 
 

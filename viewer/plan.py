@@ -314,10 +314,11 @@ def _together(crowd: Sequence[Interest]) -> Interest:
     types: dict[str, Shown] = {}
     for name in dict.fromkeys(name for asked in crowd for name in asked.types):
         each = [asked.types.get(name, Shown()) for asked in crowd]
-        types[name] = Shown(
-            show=any(shown.show for shown in each), fields=_first((f for shown in each for f in shown.fields), 16)
-        )
-    layers = {name: chosen for asked in crowd for name, chosen in asked.layers.items() if chosen is not None}
+        fields = _first((field for shown in each for field in shown.fields), 16)
+        types[name] = Shown(show=any(shown.show for shown in each), fields=fields)
+    layers: dict[str, str | None] = {}
+    for asked in crowd:
+        layers.update({name: chosen for name, chosen in asked.layers.items() if chosen is not None})
     return Interest(
         op="interest",
         budget=min(asked.budget for asked in crowd),

@@ -7,19 +7,20 @@ area, filter, density and selection work as on a live run, as far as the fields 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.frames import Block, Corner, Frame, coordinates
-from partitions.portion import Cells
+from partitions.portion import HEADINGS
 from partitions.publisher import Publisher
+from partitions.still import Still
 from viewer.hub import Hub
 from viewer.recording import Recording
 
-__all__ = ["Player", "Shown"]
+__all__ = ["Player", "Recorded"]
 
 FRAMES_PER_SECOND = 30.0
 """How fast a recording goes on whose rate nobody has set."""
@@ -27,8 +28,8 @@ LOOK_SECONDS = 0.2
 Array = NDArray[Any]
 
 
-class Shown:
-    """A `partitions.portion.Source` over the frames of a recording.
+class Recorded:
+    """What was recorded of a world, frame by frame as something that `partitions.portion` can look at.
 
     Args:
         meta: the recording's.
@@ -38,104 +39,67 @@ class Shown:
         meta: the same, with the fields and layers that were recorded only.
     """
 
-    paced = True
-
     def __init__(self, meta: dict[str, Any], first: Frame) -> None:
-        self.dim = int(meta["dim"])
-        self.low, self.high = _corner(meta["low"]), _corner(meta["high"])
-        self._frame = first
+        self._axes = "xyz"[: int(meta["dim"])]
+        self._low, self._high = _corner(meta["low"]), _corner(meta["high"])
+        # The direction goes by the name of a field that was not recorded: a recorded one is a length.
         self._headings: list[str | None] = []
-        self.columns: list[list[str]] = []
+        self._fields = []
         types = []
         for index, told in enumerate(meta["types"]):
             fields = _recorded(first.find("points", type=index))
-            self._headings.append(next((name for name in ("velocity", "heading") if name not in fields), None))
-            axes = "xyz"[: self.dim]
-            heading = [f"{self._headings[-1]}.{a}" for a in axes] if told["heading"] and self._headings[-1] else []
-            self.columns.append([*(f"position.{a}" for a in axes), *heading, *fields])
-            types.append(_narrowed(told, fields) | {"heading": bool(heading)})
+            free = next((name for name in HEADINGS if name not in fields), None)
+            self._fields.append(fields)
+            self._headings.append(free if told["heading"] else None)
+            types.append(_narrowed(told, fields) | {"heading": self._headings[-1] is not None})
         blocks = [block for block in first.blocks if block.kind == "layer"]
-        self._layers = [(block.about["layer"], block.about["field"]) for block in blocks]
-        self.layers = [_cells(block) for block in blocks]
+        self._layers = [(block.about["layer"], block.about["field"], block.arrays["values"].shape) for block in blocks]
         layers = [
-            _narrowed(meta["layers"][index], [field]) | {"shape": list(cells.shape[::-1]), "resolution": cells.side}
-            for (index, field), cells in zip(self._layers, self.layers, strict=True)
+            _narrowed(meta["layers"][block.about["layer"]], [block.about["field"]])
+            | {"shape": list(block.arrays["values"].shape), "resolution": _side(block)}
+            for block in blocks
         ]
+        self._sides = [_side(block) for block in blocks]
         parameters = [{**one, "fixed": True} for one in meta.get("parameters", [])]
         self.meta = {
             **meta, "workers": 1, "types": types, "layers": layers, "parameters": parameters, "observations": [],
         }  # fmt: skip
 
-    def turn(self, frame: Frame) -> None:
-        """Show another frame from now on."""
-        self._frame = frame
+    def still(self, frame: Frame) -> Still:
+        """The world at one frame."""
+        types = [self._entities(frame, index) for index in range(len(self._fields))]
+        layers = [
+            (side, {field: _raster(frame.find("layer", layer=number, field=field), shape)})
+            for side, (number, field, shape) in zip(self._sides, self._layers, strict=True)
+        ]
+        return Still(len(self._axes), self._low, self._high, types, layers)
 
-    def counts(self) -> dict[str, int]:
-        """How many entities there are, by type."""
-        return {one["name"]: self._in_area(index) for index, one in enumerate(self.meta["types"])}
+    def counts(self, frame: Frame) -> dict[str, int]:
+        """How many entities there are in a frame, by type."""
+        counts = {}
+        for index, told in enumerate(self.meta["types"]):
+            block = frame.find("points", type=index) or frame.find("density", type=index)
+            counts[told["name"]] = int(block.about["in_area"]) if block is not None else 0
+        return counts
 
-    def rows(
-        self, type: int, area: tuple[Corner, Corner] | None, names: Sequence[str]
-    ) -> tuple[NDArray[np.int64], dict[str, Array]]:
-        """Ids and columns of all entities, wherever they are; of a crowd that was recorded as a grid, one per head."""
-        block = self._frame.find("points", type=type)
+    def _entities(self, frame: Frame, type: int) -> tuple[NDArray[np.int64], dict[str, Array]]:
+        """Ids and columns; of a crowd that was recorded as a grid, one in the middle of its cell per head."""
+        block, heading = frame.find("points", type=type), self._headings[type]
         if block is None:
-            return self._crowd(type, names)
-        columns = self._columns(type, block)
-        ids = np.asarray(block.arrays["ids"], np.int64)
-        return ids, {name: columns.get(name, np.full(len(ids), np.nan)) for name in names}
-
-    def pieces(self, layer: int, names: Sequence[str]) -> Iterable[tuple[list[Array], tuple[int, int, int]]]:
-        """The whole raster, in its own numbers again; nothing where this frame has none."""
-        number, field = self._layers[layer]
-        block = self._frame.find("layer", layer=number, field=field)
-        if block is None or block.arrays["values"].shape[::-1] != self.layers[layer].shape:
-            return
-        values = block.arrays["values"]
-        if block.about["range"] is not None:
-            low, high = block.about["range"]
-            values = low + values.astype(np.float64) * (high - low)
-        yield [values], (0, 0, 0)
-
-    def entities(self, ids: Sequence[int]) -> list[tuple[int, int, dict[str, Any]]]:
-        """(type, id, column -> value) of those that were recorded in this frame."""
-        return list(self._found(np.asarray(ids, np.int64)))
-
-    def load(self) -> dict[str, Any]:
-        """The load that was recorded, if it was."""
-        block = self._frame.find("load")
-        return dict(block.about) if block is not None else {"partitions": [], "workers": []}
-
-    def _found(self, wanted: NDArray[np.int64]) -> Iterator[tuple[int, int, dict[str, Any]]]:
-        for type in range(len(self.columns)):
-            block = self._frame.find("points", type=type)
-            if block is not None:
-                columns = self._columns(type, block)
-                for row in np.flatnonzero(np.isin(block.arrays["ids"], wanted)).tolist():
-                    yield type, int(block.arrays["ids"][row]), {name: v[row] for name, v in columns.items()}
-
-    def _in_area(self, type: int) -> int:
-        block = self._frame.find("points", type=type) or self._frame.find("density", type=type)
-        return int(block.about["in_area"]) if block is not None else 0
-
-    def _columns(self, type: int, block: Block) -> dict[str, Array]:
-        axes = "xyz"[: self.dim]
-        places = coordinates(self._frame, block)
-        columns: dict[str, Array] = {f"position.{a}": places[:, k] for k, a in enumerate(axes)}
-        if "heading" in block.arrays:
-            columns |= {f"{self._headings[type]}.{a}": block.arrays["heading"][:, k] for k, a in enumerate(axes)}
-        return columns | {field: block.arrays[f"column{k}"] for k, field in enumerate(_recorded(block))}
-
-    def _crowd(self, type: int, names: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Array]]:
-        block = self._frame.find("density", type=type)
-        counts = block.arrays["counts"] if block is not None else np.zeros((1, 1, 1), np.uint32)
-        cells = np.repeat(np.arange(counts.size), counts.ravel())
-        ids = -1 - np.arange(len(cells))  # of nobody
-        columns: dict[str, Array] = {name: np.full(len(cells), np.nan) for name in names}
-        places = np.unravel_index(cells, counts.shape)[::-1]
-        for k, a in enumerate("xyz"[: self.dim]):
-            low, high = self._frame.low[k], self._frame.high[k]
-            columns[f"position.{a}"] = low + (places[k] + 0.5) * ((high - low) / counts.shape[2 - k])
+            places = _crowd(frame, frame.find("density", type=type))
+            ids = -1 - np.arange(len(places))  # of nobody
+        else:
+            places, ids = coordinates(frame, block), np.asarray(block.arrays["ids"], np.int64)
+        nothing = np.full(len(ids), np.nan)
+        columns: dict[str, Array] = {f"position.{a}": places[:, k] for k, a in enumerate(self._axes)}
+        if heading is not None:
+            known = block is not None and "heading" in block.arrays
+            directions = block.arrays["heading"] if block is not None and known else np.zeros((len(ids), 3), np.int8)
+            columns |= {f"{heading}.{a}": directions[:, k] for k, a in enumerate(self._axes)}
+        names = _recorded(block)
+        for field in self._fields[type]:
+            given = block is not None and field in names
+            columns[field] = block.arrays[f"column{names.index(field)}"] if block is not None and given else nothing
         return ids, columns
 
 
@@ -152,8 +116,10 @@ class Player:
 
     def __init__(self, recording: Recording, loop: bool = False) -> None:
         self._recording, self._loop = recording, loop
-        self._shown = Shown(recording.meta, recording.frame(recording.ticks[0]))
-        self.meta = self._shown.meta
+        first = recording.frame(recording.ticks[0])
+        self._recorded = Recorded(recording.meta, first)
+        self._counts = self._recorded.counts(first)
+        self.meta = self._recorded.meta
         self._index = 0
         self._paused = False
         self._hz: float | None = None
@@ -183,8 +149,9 @@ class Player:
                 then = now
                 if self._stale:
                     self._stale = False
-                    self._shown.turn(self._recording.frame(self.tick))
-                    publisher.publish(self.tick, self._shown, force=True)
+                    frame = self._recording.frame(self.tick)
+                    self._counts = self._recorded.counts(frame)
+                    publisher.publish(self.tick, self._recorded.still(frame), force=True)
                 self._tell(hub)
                 hub.command_event.wait(LOOK_SECONDS if self._paused else self._wait())
         finally:
@@ -251,7 +218,7 @@ class Player:
                 "paused": self._paused,
                 "ticks_per_second": 0.0 if self._paused else self._speed(),
                 "rate": self._hz,
-                "entities": self._shown.counts(),
+                "entities": self._counts,
                 "parameters": {one["name"]: one["value"] for one in self.meta["parameters"]},
             }
         )
@@ -272,10 +239,30 @@ def _narrowed(told: dict[str, Any], fields: Sequence[str]) -> dict[str, Any]:
     return {**told, "fields": kept, "view": view}
 
 
-def _cells(block: Block) -> Cells:
-    nz, ny, nx = block.arrays["values"].shape
-    side = (block.about["high"][0] - block.about["low"][0]) / nx
-    return Cells((nx, ny, nz), side, (str(block.about["field"]),))
+def _side(block: Block) -> float:
+    """Length of a texel of a layer."""
+    return float((block.about["high"][0] - block.about["low"][0]) / block.arrays["values"].shape[-1])
+
+
+def _raster(block: Block | None, shape: tuple[int, ...]) -> Array:
+    """A layer in its own numbers again; no number where this frame has none."""
+    if block is None or block.arrays["values"].shape != shape:
+        return np.full(shape, np.nan)
+    values = block.arrays["values"]
+    if block.about["range"] is None:
+        return values
+    low, high = block.about["range"]
+    scaled: Array = low + values.astype(np.float64) * (high - low)
+    return scaled
+
+
+def _crowd(frame: Frame, block: Block | None) -> NDArray[np.float64]:
+    """(n, 3) places."""
+    counts = block.arrays["counts"] if block is not None else np.zeros((1, 1, 1), np.uint32)
+    cells = np.stack(np.unravel_index(np.repeat(np.arange(counts.size), counts.ravel()), counts.shape)[::-1], axis=1)
+    low, high = np.array(frame.low), np.array(frame.high)
+    places: NDArray[np.float64] = low + (cells + 0.5) * ((high - low) / counts.shape[::-1])
+    return places
 
 
 def _corner(values: Sequence[float]) -> Corner:

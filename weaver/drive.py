@@ -51,12 +51,13 @@ class Driver:
 
     Attributes:
         paused: whether it is to stand until somebody lets it go on.
+        moved: whether it has moved the run.
         wake: set when a command waits or the run has come to a stand.
     """
 
     def __init__(self, run: Run, ticks: int | None, hub: Hub | None, paused: bool = False) -> None:
         """Drive a run to a last tick, or without end, with the viewers of a hub."""
-        self.paused = paused
+        self.paused, self.moved = paused, False
         self.wake = hub.command_event if hub is not None else threading.Event()
         self._run, self._ticks, self._hub = run, ticks, hub
         self._speed = Speed()
@@ -161,6 +162,7 @@ class Driver:
             self._landed_at = time.perf_counter()
             self.wake.set()
 
+        self.moved = True
         self._run.resume(target if self._ticks is None else min(target, self._ticks), landed)
         if self._landed_at:
             self._stand += 0.3 * (time.perf_counter() - self._landed_at - self._stand)

@@ -50,11 +50,11 @@ class Watch:
         self._thread.start()
 
     def rest(self) -> bool:
-        """Play no more; whether it did. Of the page's own commands nothing happens."""
-        if threading.current_thread() is self._thread or self._driver.paused:
+        """Play no more; whether the page has moved the run since it was last asked. Its own thread goes on."""
+        if threading.current_thread() is self._thread:
             return False
-        self._driver.paused = True
-        return True
+        moved, self._driver.moved, self._driver.paused = self._driver.moved, False, True
+        return moved
 
     def close(self) -> None:
         """End the page."""
@@ -139,7 +139,8 @@ class View:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "still.png"
             try:
-                write_image(path, world_meta(self._run, None), picture_frame(self._run))
+                meta, frame = world_meta(self._run, None), picture_frame(self._run)
+                write_image(path, meta, frame, (self._width, self._height), models=models_of(self._run.simulation))
             except (ImageError, WeaverError):
                 return None
             return path.read_bytes()

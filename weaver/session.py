@@ -21,7 +21,7 @@ from weaver.run import Run
 from weaver.samples import check_plot, write_csv, write_plot
 from weaver.serving import Serving, Views
 from weaver.simulation import Simulation
-from weaver.view import picture_frame, world_meta
+from weaver.view import models_of, picture_frame, world_meta
 
 if TYPE_CHECKING:
     from viewer.hub import Hub
@@ -244,7 +244,7 @@ class Session:
 
         assert self.image is not None
         try:
-            write_image(self.image, world_meta(run, ticks), picture_frame(run))
+            write_image(self.image, world_meta(run, ticks), picture_frame(run), models=models_of(run.simulation))
         except ImageError as error:
             failure = RunError(str(error))
             failure.__cause__ = error

@@ -82,12 +82,14 @@ def models_of(simulation: Simulation) -> dict[str, Model]:
     Raises:
         ModelError: a file cannot be read.
     """
+    files = _files(simulation)
+    if not files:
+        return {}
+    from viewer.mesh import MeshError
     from viewer.models import load
 
-    from viewer.mesh import MeshError
-
     try:
-        return {name: load(path) for name, path in _files(simulation).items()}
+        return {name: load(path) for name, path in files.items()}
     except MeshError as error:
         raise ModelError(str(error)) from error
 

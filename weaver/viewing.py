@@ -14,6 +14,13 @@ from weaver.serving import Serving, Views
 from weaver.session import Signals
 
 
+@dataclass(frozen=True)
+class Link:
+    """A hub that somebody else has started: all that is known is its link."""
+
+    url: str
+
+
 @dataclass
 class Viewing:
     """One `weaver view`.
@@ -58,9 +65,9 @@ class Viewing:
             if not (self.browser and webbrowser.open(self.where)):
                 print(f"view: {self.where}", file=sys.stderr, flush=True)
             return 0
-        from viewer.window import Link, open_window
+        from viewer.window import open_window
 
-        opened = open_window(Link(self.where))
+        opened = open_window(Link(self.where))  # type: ignore[arg-type]  # of a hub it takes the link
         if isinstance(opened, str):
             raise RunError(opened)
         signals = Signals()
@@ -74,9 +81,8 @@ class Viewing:
         return 0
 
     def _recording(self) -> int:
-        from viewer.recording import Recording, RecordingError
-
         from viewer.player import Player
+        from viewer.recording import Recording, RecordingError
 
         try:
             recording = Recording(self.where)

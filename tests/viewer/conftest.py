@@ -2,7 +2,7 @@
 
 import pytest
 
-from partitions.frames import Publisher
+from partitions.publisher import Publisher
 from viewer.hub import Hub
 
 
@@ -11,8 +11,8 @@ def start():
     """Start hubs, and publishers for them; all are closed when the test ends."""
     made = []
 
-    def begin(meta):
-        hub = Hub.start(meta)
+    def begin(meta, **options):
+        hub = Hub.start(meta, **options)
         made.append(hub)
         publishers = [
             Publisher(hub.publish_address, hub.publish_secret, k, meta["workers"]) for k in range(meta["workers"])
