@@ -150,13 +150,13 @@ def parse(message: str | bytes, meta: Mapping[str, Any]) -> Command:
     except ValueError as error:  # text that is no Unicode, such as half a pair of surrogates
         raise CommandError("not JSON") from error
     if isinstance(command, Interest):
-        _check_names(command, meta)
+        _check(command, meta)
     if isinstance(command, Seek) and meta.get("live", True):
         raise CommandError("only a recording has other ticks to go to")
     return command
 
 
-def _check_names(asked: Interest, meta: Mapping[str, Any]) -> None:
+def _check(asked: Interest, meta: Mapping[str, Any]) -> None:
     types = {each["name"]: {field["name"] for field in each["fields"]} for each in meta["types"]}
     layers = {each["name"]: {field["name"] for field in each["fields"]} for each in meta.get("layers", ())}
     wanted = [(types, name, field) for name, shown in asked.types.items() for field in (None, *shown.fields)]
@@ -167,5 +167,7 @@ def _check_names(asked: Interest, meta: Mapping[str, Any]) -> None:
             raise CommandError(f"there is no {name[:40]!r}")
         if field is not None and field not in known[name]:
             raise CommandError(f"{name} has no {field[:40]!r}")
+    if any(not -(2**63) <= int(each) < 2**63 for each in asked.selected):
+        raise CommandError("no id is so large")
     if asked.area is not None and any(low > high for low, high in zip(*asked.area, strict=True)):
         raise CommandError("an area has its low corner first")
