@@ -92,7 +92,7 @@ class Camera:
         return self._framed(meta, aspect)[1]
 
     def target(self, meta: Mapping[str, Any], aspect: float) -> Floats:
-        """What is in the middle of the picture: of a map its centre; in space so that as much is seen on either side."""
+        """What is in the middle of the picture: a map's centre; in space as much is seen on either side of it."""
         return self._framed(meta, aspect)[0]
 
     def _framed(self, meta: Mapping[str, Any], aspect: float) -> tuple[Floats, float]:
@@ -125,7 +125,7 @@ class Camera:
         return np.stack([column, row], axis=1), behind
 
     def aim(self, control: Any, meta: Mapping[str, Any], aspect: float, extent: float) -> None:
-        """Point the view control of Open3D's visualizer, which counts its zoom in `extent`, the longest side it shows."""
+        """Point the view control of Open3D's visualizer, which counts its zoom in `extent`, its longest side."""
         if self.flat:
             control.change_field_of_view(-100)  # the least, 5 degrees, means orthographic
         else:

@@ -7,7 +7,7 @@ processing". Angles in degrees, lightness 0 to 1; results are sRGB, 0 to 1.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache
 
 import numpy as np
@@ -81,13 +81,19 @@ MAPS: dict[str, Callable[[float], tuple[float, float, float]]] = {
     "wheel": wheel,
 }
 LEVELS = 256
+FADED = 0.18
+"""The share of a faded map's range over which it comes out of the ground."""
 
 
 @cache
 def table(name: str) -> NDArray[np.float64]:
-    """The colours of a map, (256, 3)."""
+    """The colours of a map, (256, 3); of "ramp faded" those of the ramp, whose lowest sink into the ground."""
+    name, _, faded = name.partition(" ")
     steps = LEVELS if name == "wheel" else LEVELS - 1
     made = np.array([MAPS[name](k / steps) for k in range(LEVELS)])
+    if faded:
+        share = np.minimum(1.0, np.arange(LEVELS) / (FADED * LEVELS))[:, None]
+        made = np.array(GROUND) + (0.12 + 0.88 * share) * (made - np.array(GROUND))
     made.flags.writeable = False
     return made
 
@@ -101,8 +107,28 @@ def crowd(rgb: tuple[float, float, float]) -> NDArray[np.float64]:
     return np.array([oklch(0.34 + 0.63 * t, min(chroma, 0.15) * (1.25 - t * t), hue) for t in shares])
 
 
-def label_colour(code: int) -> tuple[float, float, float]:
-    """Colour of a value of an enumeration; neighbours are far apart in hue."""
+_EXPECTED = {
+    "empty none free dead ground road": (0.27, 0.02, 260.0),
+    "green tree grown alive grass healthy forest": (0.68, 0.15, 148.0),
+    "burning fire hot": (0.78, 0.19, 55.0),
+    "burnt burned ash removed": (0.42, 0.035, 50.0),
+    "infected infectious sick ill zombie": (0.68, 0.2, 27.0),
+    "susceptible ignorant unaware": (0.66, 0.05, 250.0),
+    "exposed latent": (0.84, 0.15, 90.0),
+    "recovered immune": (0.74, 0.12, 195.0),
+    "spreader": (0.8, 0.17, 65.0),
+    "stifler": (0.6, 0.13, 300.0),
+    "water sea": (0.6, 0.13, 240.0),
+    "wall rock": (0.5, 0.01, 260.0),
+}
+"""Lightness, chroma and hue of what some words make people expect."""
+
+
+def label_colour(code: int, name: str = "") -> tuple[float, float, float]:
+    """Colour of a value of an enumeration: what its name makes one expect, else hues far apart for neighbours."""
+    for words, lch in _EXPECTED.items():
+        if name.lower() in words.split():
+            return oklch(*lch)
     return oklch(0.76, 0.14, 250 + 137.508 * code)
 
 
@@ -153,8 +179,13 @@ def by_scalar(scalar: NDArray[np.float32], low: float, high: float, name: str = 
     return colours
 
 
-def by_label(codes: NDArray[np.float32] | NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Colours of (...) codes of an enumeration, (..., 3); NaN is grey."""
+def by_label(
+    codes: NDArray[np.float32] | NDArray[np.uint8], names: Mapping[int, str] | None = None
+) -> NDArray[np.float64]:
+    """Colours of (...) codes of an enumeration, (..., 3), whose names may tell colours; NaN is grey."""
     known, place = np.unique(codes, return_inverse=True)
-    colours = np.array([label_colour(int(code)) if code == code else (0.5, 0.5, 0.5) for code in known]).reshape(-1, 3)
+    names = names or {}
+    colours = np.array(
+        [label_colour(int(code), names.get(int(code), "")) if code == code else (0.5, 0.5, 0.5) for code in known]
+    ).reshape(-1, 3)
     return colours[place.reshape(codes.shape)]

@@ -116,7 +116,7 @@ class Look:
             return np.tile(self.type_colour(type), (n, 1))
         values = block.arrays[f"column{column}"]
         if _kind(self.meta["types"][type], by) in ("enum", "bool"):
-            return by_label(values)
+            return by_label(values, dict(_labels(self.meta["types"][type], by)))
         told = block.about["columns"][column]
         return by_scalar(values, *self._range("type", type, told["low"], told["high"]))
 
@@ -124,8 +124,11 @@ class Look:
         """Colours (..., 3) of the values of a layer's block, and which of them are known."""
         layer, values = block.about["layer"], block.arrays["values"]
         if block.about["range"] is None:
-            return by_label(values), np.ones(values.shape, bool)
+            names = dict(_labels(self.meta["layers"][layer], block.about["field"]))
+            return by_label(values, names), np.ones(values.shape, bool)
         from_low, from_high = block.about["range"]
+        if _kind(self.meta["layers"][layer], block.about["field"]) == "bool":
+            self._range("layer", layer, 0.0, 1.0)  # all may be false now
         low, high = self._range("layer", layer, from_low, from_high)
         numbers = from_low + values.astype(np.float32) * (from_high - from_low)
         colours = by_scalar(numbers.reshape(-1), low, high, self.layer_map(layer)).reshape(*values.shape, 3)
@@ -133,7 +136,7 @@ class Look:
 
     def layer_map(self, layer: int) -> str:
         """The map of a layer: quieter below entities than alone."""
-        return "moss" if self.meta["types"] else "ramp"
+        return "moss faded" if self.meta["types"] else "ramp faded"
 
     def _range(self, what: str, index: int, low: float | None, high: float | None) -> tuple[float, float]:
         known = self._ranges.get((what, index))
@@ -162,8 +165,11 @@ class Look:
                     continue
                 kind = _kind(one, field)
                 if kind in ("enum", "bool"):
-                    labels = _labels(one, field)
-                    keys.append(Key(title, tuple((name, label_colour(code)) for code, name in labels)))
+                    labels = [(name, label_colour(code, name)) for code, name in _labels(one, field)]
+                    if what == "layer" and kind == "bool":
+                        ends = table(self.layer_map(k))[[0, -1]]
+                        labels = [(name, (r, g, b)) for (name, _), (r, g, b) in zip(labels, ends.tolist(), strict=True)]
+                    keys.append(Key(title, tuple(labels)))
                 else:
                     low, high = self._ranges.get((what, k), (0.0, 1.0))
                     keys.append(Key(title, (), low, high, self.layer_map(k) if what == "layer" else "ramp"))

@@ -1,10 +1,13 @@
 """What stands for an entity: triangles that point along +x, are 1 long and have their middle at 0.
 
-The built-in ones are made of the same numbers as those of the page (page/models.js). Own ones are read from GLB, OBJ and STL files.
+The built-in ones are made of the same numbers as those of the page (page/models.js). Own ones are read from
+GLB, OBJ and STL files.
 """
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -74,7 +77,7 @@ def built_in(name: str, fine: int = 1) -> tuple[Floats, Floats]:
         fine: 0 for what is a few pixels long, 1, or 2 for what is large.
     """
     sides = (3, 8, 24)[fine]
-    corners = {
+    shapes: dict[str, Callable[[], Floats]] = {
         "disc": lambda: _polygon((4, 10, 32)[fine]),
         "cone": lambda: _turned(_CONE, sides),
         "arrow": lambda: _turned(_ARROW, sides),
@@ -85,7 +88,8 @@ def built_in(name: str, fine: int = 1) -> tuple[Floats, Floats]:
         ),
         "car": lambda: _blocks(_CAR if fine else _CAR[:2]),
         "ball": lambda: _ball((0, 1, 2)[fine]),
-    }[name]()
+    }
+    corners = shapes[name]()
     made = 2 * corners if name == "ball" else normals(corners)
     for each in (corners, made):
         each.flags.writeable = False
@@ -124,15 +128,13 @@ def _turned(outline: list[tuple[float, float]], sides: int) -> Floats:
 
 def _upright(outline: list[tuple[float, float, float]], sides: int) -> Floats:
     angles = np.arange(sides + 1) * (2 * np.pi / sides)
-    return _rings(
-        [np.stack([x * np.cos(angles), y * np.sin(angles), 0 * angles + z], axis=1) for z, y, x in outline]
-    )
+    return _rings([np.stack([x * np.cos(angles), y * np.sin(angles), 0 * angles + z], axis=1) for z, y, x in outline])
 
 
 def _rings(rings: list[Floats]) -> Floats:
     """Triangles between neighbouring rings; where one is a point there is one triangle in place of two."""
     made = []
-    for one, two in zip(rings, rings[1:], strict=False):
+    for one, two in itertools.pairwise(rings):
         if np.ptp(one, axis=0).any():
             made.append(np.stack([one[:-1], one[1:], two[1:]], axis=1))
         if np.ptp(two, axis=0).any():
@@ -144,7 +146,7 @@ def _rings(rings: list[Floats]) -> Floats:
     return np.asarray(corners[:, ::-1] if inwards else corners).reshape(-1, 3)
 
 
-def _blocks(boxes: list[tuple[tuple[float, ...], tuple[float, ...]]]) -> Floats:
+def _blocks(boxes: Sequence[Sequence[Sequence[float]]]) -> Floats:
     made = []
     for ends in boxes:
         at = [[x, y, e[4]] for e in ends for x, y in ((e[0], e[1]), (e[2], e[1]), (e[2], e[3]), (e[0], e[3]))]

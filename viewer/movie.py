@@ -1,4 +1,4 @@
-"""Where pictures go: a movie by ffmpeg, a folder of PNGs, or one PNG; written aside, so that nothing is ever seen half."""
+"""Where pictures go: a movie by ffmpeg, a folder of PNGs, or one PNG; written aside, so that none is seen half."""
 
 from __future__ import annotations
 

@@ -75,10 +75,8 @@ class Painter:
         return _averaged(np.asarray(self._window.capture_screen_float_buffer(True)), self._size)
 
 
-def drawn(
-    open3d: Any, view: View, frame: Frame, look: Look, models: Mapping[str, Model]
-) -> tuple[list[Any], float]:
-    """Open3D's geometries of a frame, and the diameter of its points in pixels."""
+def drawn(open3d: Any, view: View, frame: Frame, look: Look, models: Mapping[str, Model]) -> tuple[list[Any], float]:
+    """Open3D's geometries of a frame for its OpenGL visualizer, and the diameter of its points in pixels."""
     mesh, cloud = entities(view, frame, look, models)
     made = []
     below = floor(view, frame, look)
@@ -105,7 +103,7 @@ def geometry(open3d: Any, mesh: Mesh) -> Any:
 
 
 def _averaged(fine: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.uint8]:
-    """The mean of each FINER x FINER pixels: of light, not of its square root, which keeps thin bright things bright."""
+    """The mean of each FINER x FINER pixels: of light, not of its root, which keeps thin bright things bright."""
     width, height = size
     light = np.zeros((height, width, 3), np.float32)
     for y in range(FINER):

@@ -17,7 +17,7 @@ from viewer.look import UNDER, Look
 from viewer.shapes import LIGHT, Floats, Mesh, View, hazy, join
 
 SIDE = 2048
-"""A floor's picture has about so many pixels on its longer side: the texture is smoothed, and cells should have edges."""
+"""Pixels on the longer side of a floor's picture, about: the texture is smoothed, and cells should have edges."""
 CUBES = 60_000
 LEAST_SHARE = 0.06
 """Cells of a volume below this share of the range are left out, or they would hide the others."""
@@ -49,8 +49,7 @@ def floor(view: View, frame: Frame, look: Look) -> Floor | None:
             share = 0.5
         else:
             _lay(picture, view, *_crowd(look, block), frame.low, frame.high)
-    finer = max(1, math.ceil(SIDE / max(nx, ny)))
-    texels = np.rint(255 * picture).astype(np.uint8).repeat(finer, axis=0).repeat(finer, axis=1)
+    texels = np.rint(255 * picture).astype(np.uint8)
     low[2] = high[2] = level(view.meta, 0)
     return Floor(texels, low, high)
 
@@ -74,7 +73,9 @@ def _crowd(look: Look, block: Block) -> tuple[Floats, Floats]:
     return colours, np.where(counts > 0, 0.35 + 0.65 * share, 0.0)
 
 
-def _lay(picture: Floats, view: View, colours: Floats, opacity: Floats, low: Sequence[float], high: Sequence[float]) -> None:
+def _lay(
+    picture: Floats, view: View, colours: Floats, opacity: Floats, low: Sequence[float], high: Sequence[float]
+) -> None:
     """Put a raster over low..high upon the picture of the whole world."""
     at, inside = [], []
     for axis, n, m in ((1, picture.shape[0], colours.shape[0]), (0, picture.shape[1], colours.shape[1])):
@@ -123,10 +124,12 @@ def _cubes(view: View, share: Floats, colours: Floats, low: Sequence[float], hig
 
 
 def _faces(view: View, places: Floats, width: Floats, colours: Floats) -> Mesh:
-    """Of cubes the three sides that a camera at this angle may see."""
+    """Of cubes the three sides that a camera at this angle may see; in a window all."""
     meshes = []
-    for axis in range(3):
-        toward = 1.0 if view.camera.back[axis] >= 0 else -1.0
+    seen = [(axis, 1.0 if view.camera.back[axis] >= 0 else -1.0) for axis in range(3)]
+    if view.live:
+        seen = [(axis, side) for axis in range(3) for side in (-1.0, 1.0)]
+    for axis, toward in seen:
         one, two = np.eye(3)[(axis + 1) % 3], np.eye(3)[(axis + 2) % 3]
         out = toward * np.eye(3)[axis]
         a, b, c, d = (0.5 * (out + s * one + t * two) for s, t in ((-1, -1), (1, -1), (1, 1), (-1, 1)))
@@ -139,10 +142,25 @@ def _faces(view: View, places: Floats, width: Floats, colours: Floats) -> Mesh:
 def textured(open3d: Any, floor: Floor) -> Any:
     """Open3D's mesh of a floor: two triangles with a picture."""
     (x0, y0, z), (x1, y1, _) = floor.low, floor.high
+    finer = max(1, math.ceil(SIDE / max(floor.texels.shape)))
+    texels = floor.texels.repeat(finer, axis=0).repeat(finer, axis=1)
     made = open3d.geometry.TriangleMesh()
     made.vertices = open3d.utility.Vector3dVector(np.array([[x0, y0, z], [x1, y0, z], [x1, y1, z], [x0, y1, z]]))
     made.triangles = open3d.utility.Vector3iVector(np.array([[0, 1, 2], [0, 2, 3]], np.int32))
     made.triangle_uvs = open3d.utility.Vector2dVector(np.array([[0, 0], [1, 0], [1, 1], [0, 0], [1, 1], [0, 1.0]]))
     made.triangle_material_ids = open3d.utility.IntVector([0, 0])
-    made.textures = [open3d.geometry.Image(np.ascontiguousarray(floor.texels))]
+    made.textures = [open3d.geometry.Image(np.ascontiguousarray(texels))]
     return made
+
+
+def tiles(floor: Floor) -> Mesh:
+    """A floor as two triangles per texel, for where a texture would be shaded."""
+    ny, nx, _ = floor.texels.shape
+    x = np.linspace(floor.low[0], floor.high[0], nx + 1)
+    y = np.linspace(floor.low[1], floor.high[1], ny + 1)
+    corners = np.empty((ny, nx, 6, 3))
+    corners[..., 2] = floor.low[2]
+    for k, (dx, dy) in enumerate(((0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1))):
+        corners[:, :, k, 0] = x[dx : nx + dx][None, :]
+        corners[:, :, k, 1] = y[dy : ny + dy][:, None]
+    return Mesh(corners.reshape(-1, 3), (floor.texels / 255.0).reshape(-1, 3).repeat(6, axis=0))

@@ -1,7 +1,7 @@
 """Renderer: a process by Open3D that draws frame after frame, with no display.
 
-Whatever the graphics driver does to it, the run goes on. Over its stdin come a head, then frames; over its stdout go the
-pictures: u32 length of a text (0: none, the picture follows), then the text, or height x width x 3 bytes.
+Whatever the graphics driver does to it, the run goes on. Over its stdin come a head, then frames; over its stdout go
+the pictures: u32 length of a text (0: none, the picture follows), then the text, or height x width x 3 bytes.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from partitions.frames import Frame, decode, encode
 from viewer.camera import Camera
 from viewer.child import end, spawn
+from viewer.legend import Legend
 from viewer.look import Look
 from viewer.open3d_loader import Open3DMissing
 
@@ -68,7 +69,7 @@ class Renderer:
             ImageError: the size is not drawn.
         """
         Look(meta, colour)  # raises here rather than there
-        self.size = size or default_size(meta)
+        self.size = size or default_size(meta, legend)
         if not all(SMALLEST <= side <= LARGEST for side in self.size):
             raise ImageError(
                 f"A picture of {self.size[0]}x{self.size[1]} was asked for; allowed are {SMALLEST} to {LARGEST} pixels "
@@ -84,7 +85,9 @@ class Renderer:
             "camera": asdict(camera or Camera.usual(meta)),
             "colour": colour,
             "legend": legend,
-            "models": {name: [np.asarray(a, float).reshape(-1).tolist() for a in m] for name, m in (models or {}).items()},
+            "models": {
+                name: [np.asarray(a, float).reshape(-1).tolist() for a in m] for name, m in (models or {}).items()
+            },
         }
         self._send(json.dumps(told).encode())
 
@@ -160,13 +163,14 @@ class Renderer:
         )
 
 
-def default_size(meta: Mapping[str, Any]) -> tuple[int, int]:
-    """Width and height in pixels that suit the world; even, as movies want them."""
+def default_size(meta: Mapping[str, Any], legend: bool = False) -> tuple[int, int]:
+    """Width and height in pixels that suit the world, and a legend below a map; even, as movies want them."""
     if meta["dim"] == 3:
         return LONGEST_SIDE, LONGEST_SIDE * 9 // 16
     wide, tall = (meta["high"][k] - meta["low"][k] for k in (0, 1))
     share = LONGEST_SIDE / max(wide, tall)
-    return max(320, 2 * round(wide * share / 2)), max(320, 2 * round(tall * share / 2))
+    width, height = max(320, 2 * round(wide * share / 2)), max(320, 2 * round(tall * share / 2))
+    return width, height + (2 * round(min(width, height) * 0.036) if legend else 0)
 
 
 def _exactly(stream: IO[bytes] | None, size: int) -> bytes | None:
@@ -183,24 +187,29 @@ def _received(stream: IO[bytes]) -> bytes | None:
 
 def serve(source: IO[bytes], sink: IO[bytes]) -> None:
     """The child of `Renderer`: draw what comes until nothing comes any more."""
-    from viewer.legend import write_legend
     from viewer.painter import Painter, PaintError
 
     head = _received(source)
     if head is None:
         return
     told = json.loads(head)
-    look, camera = Look(told["meta"], told["colour"]), Camera(**told["camera"])
+    meta, size = told["meta"], tuple(told["size"])
+    look, camera = Look(meta, told["colour"]), Camera(**told["camera"])
     models = {name: (np.array(p).reshape(-1, 3), np.array(n).reshape(-1, 3)) for name, (p, n) in told["models"].items()}
     try:
-        painter = Painter(told["meta"], tuple(told["size"]), camera, look, models)
+        legend, strip = (Legend(size) if told["legend"] else None), 0
+        caption = f"{meta['app']}, tick {{:,}}"
+        if legend is not None and meta["dim"] == 2:
+            strip = min(legend.strip(look.legend(), caption.format(meta.get("ticks") or 10**6)), size[1] // 2)
+        painter = Painter(meta, (size[0], size[1] - strip), camera, look, models)
         while (asked := _received(source)) is not None:
             (turned,) = struct.unpack_from("<d", asked)
             painter.camera = camera.turned(turned)
             frame = decode(memoryview(asked)[8:])
             picture = painter.paint(frame)
-            if told["legend"]:
-                picture = write_legend(picture, look.legend(), f"{told['meta']['app']}, tick {frame.tick}")
+            if legend is not None:
+                said = (look.legend(), caption.format(frame.tick))
+                picture = legend.below(picture, *said, strip) if strip else legend.upon(picture, *said)
             sink.write(_U32.pack(0))
             sink.write(np.ascontiguousarray(picture).tobytes())
             sink.flush()

@@ -22,8 +22,8 @@ from viewer.look import Look
 from viewer.models import NAMES, POINTED, built_in
 
 LIGHT = np.array([-0.4, -0.5, 0.8]) / np.linalg.norm([-0.4, -0.5, 0.8])
-TRIANGLES = 800_000
-"""A frame has at most about so many; those who are nearest get their models."""
+TRIANGLES, LIVE_TRIANGLES = 800_000, 150_000
+"""A picture, and a window's frame, has at most about so many; those who are nearest get their models."""
 SQUARES = 400_000
 """Beyond so many small entities they become points."""
 SMALL, LARGE = 3.0, 40.0
@@ -59,11 +59,24 @@ class Cloud:
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """Where a frame is seen from: the world, the camera, and the picture's width and height in pixels."""
+    """Where a frame is seen from.
+
+    Attributes:
+        meta: the world.
+        camera: whence; in a window it moves later.
+        size: width and height in pixels.
+        live: for a window: whatever depends on the camera is left out, and there are fewer triangles.
+    """
 
     meta: Mapping[str, Any]
     camera: Camera
     size: tuple[int, int]
+    live: bool = False
+
+    @property
+    def triangles(self) -> int:
+        """How many there may be."""
+        return LIVE_TRIANGLES if self.live else TRIANGLES
 
     @property
     def flat(self) -> bool:
@@ -78,7 +91,8 @@ class View:
 
     def depth(self, places: Floats) -> Floats:
         """Metres (n,) by which places are behind the world's centre."""
-        return -((places - (np.array(self.meta["low"]) + np.array(self.meta["high"])) / 2) @ self.camera.back)
+        centre = (np.array(self.meta["low"]) + np.array(self.meta["high"])) / 2
+        return np.asarray((centre - places) @ self.camera.back)
 
     def pixels(self, places: Floats) -> Floats:
         """Metres (n,) that a pixel shows at places."""
@@ -99,14 +113,15 @@ def join(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def entity_size(meta: Mapping[str, Any], type: int, total: int, pointed: bool) -> float:
-    """Length of a model, metres: the type's own, else from the room per entity."""
-    given = meta["types"][type].get("view", {}).get("size")
-    if given:
-        return float(given)
+    """Length of a model, metres: the type's own, else from the room per entity and no larger than others."""
+    sizes = [one.get("view", {}).get("size") for one in meta["types"]]
+    if sizes[type]:
+        return float(sizes[type])
     dim = meta["dim"]
     size = [high - low for low, high in zip(meta["low"], meta["high"], strict=True)][:dim]
     room = (math.prod(size) / max(total, 1)) ** (1 / dim)
-    return min(room * (0.5 if dim == 2 else 0.38), 0.025 * max(size)) * (1.8 if pointed else 1.0)
+    usual = min(room * (0.5 if dim == 2 else 0.38), 0.025 * max(size)) * (1.8 if pointed else 1.0)
+    return float(min([usual, *(float(other) for other in sizes if other)]))
 
 
 def model_of(meta: Mapping[str, Any], type: int, heading: bool) -> str:
@@ -159,8 +174,8 @@ def _entities(
     small = (length < SMALL) | (name == "point")
     mesh, kept = _modelled(view, ~small, places, heading, colours, size, length, name, models)
     rest = np.flatnonzero(~kept)
-    if len(rest) > SQUARES:
-        pixels = float(np.clip(np.median(length[rest]), LEAST_PIXELS, 8.0))
+    if len(rest) > SQUARES or view.live:
+        pixels = float(np.clip(np.median(length[rest]), LEAST_PIXELS, 8.0)) if len(rest) else LEAST_PIXELS
         return mesh, Cloud(places[rest], colours[rest], pixels)
     width = np.maximum(size, (3.0 if name == "point" else LEAST_PIXELS) * view.pixels(places[rest]))
     return join([mesh, _squares(view, places[rest], colours[rest], width * 0.8)]), _NO_CLOUD
@@ -178,8 +193,8 @@ def _modelled(
     kept = np.zeros(len(places), bool)
     if not len(rows):
         return join([]), kept
-    corners, normals = _template(name, float(np.median(length[rows])), len(rows), models)
-    most = max(1, 3 * TRIANGLES // len(corners))
+    corners, normals = _template(name, float(np.median(length[rows])), view.triangles // len(rows), models)
+    most = max(1, 3 * view.triangles // len(corners))
     if len(rows) > most:
         rows = np.sort(rows[np.argpartition(view.depth(places[rows]), most)[:most]])
     kept[rows] = True
@@ -193,11 +208,12 @@ def _modelled(
     return placed(corners, normals if lit else None, at, ahead, size, colours[rows]), kept
 
 
-def _template(name: str, pixels: float, n: int, models: Mapping[str, Model]) -> Model:
+def _template(name: str, pixels: float, most: int, models: Mapping[str, Model]) -> Model:
+    """A model, as fine as so many pixels want and so many triangles allow."""
     if name not in NAMES:
         return models[name] if name in models else built_in("cone")
     fine = 2 if pixels >= LARGE else 0 if pixels < 6 else 1
-    while fine and n * len(built_in(name, fine)[0]) > 3 * TRIANGLES:
+    while fine and len(built_in(name, fine)[0]) > 3 * most:
         fine -= 1
     return built_in(name, fine)
 
@@ -253,7 +269,7 @@ def _squares(view: View, places: Floats, colours: Floats, width: Floats) -> Mesh
 
 def hazy(view: View, places: Floats, colours: Floats) -> Floats:
     """What is far fades a little into the ground; a map has no far."""
-    if view.flat:
+    if view.flat or view.live:
         return colours
     size = np.array(view.meta["high"], float) - np.array(view.meta["low"], float)
     reach = float(np.linalg.norm(size)) / 2

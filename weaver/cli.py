@@ -304,9 +304,7 @@ def render_it(
     fps: Annotated[float, _option(_fps, "HZ", "Pictures per second of a movie.")] = 30.0,
     camera: Annotated[
         str | None,
-        typer.Option(
-            "--camera", metavar="A,E,Z|top", help='Azimuth, elevation (degrees) and zoom, "-35,31,1", or top.'
-        ),
+        typer.Option("--camera", metavar="A,E,Z|top", help='Azimuth, elevation and zoom, "-35,31,1", or top.'),
     ] = None,
     turn: Annotated[
         float, typer.Option("--turn", metavar="DEGREES", help="Go around the world, from first to last picture.")
