@@ -23,7 +23,7 @@ SIDE = 1000.0
 FRAMES = 6
 GOALS = {
     "10,000 entities": 30.0, "100,000 entities": 12.0, "1,000,000 by density": 10.0, "1,000,000 by points": 1.5,
-    "10,000 in space": 0.0, "100,000 in space": 0.0, "layer and 10,000": 0.0, "volume and 1,000": 0.0,
+    "10,000 in space": 0.0, "100,000 in space": 0.0, "1,000,000 in space": 0.0, "layer and 10,000": 0.0, "volume and 1,000": 0.0,
 }  # fmt: skip
 
 
@@ -70,6 +70,7 @@ def scenes() -> dict[str, tuple[dict[str, Any], list[list[Block]]]]:
         "1,000,000 by points": (flat, some(1_000_000)[:3]),
         "10,000 in space": (space, some(10_000, 3)),
         "100,000 in space": (space, some(100_000, 3)),
+        "1,000,000 in space": (space, some(1_000_000, 3)[:3]),
         "layer and 10,000": (
             {**flat, "layers": layers},
             [[raster(k, 1, 500, 500), *b] for k, b in enumerate(some(10_000))],

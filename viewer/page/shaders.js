@@ -357,7 +357,7 @@ void main() {
 }`,
 };
 
-// A finished picture over what is there.
+// A finished picture over what is there; DEEP: with the depth of each pixel.
 export const COPY = {
   name: "copy",
   vertex: `
@@ -368,9 +368,15 @@ void main() {
 }`,
   fragment: `
 in vec2 v_share;
-uniform sampler2D u_picture;
+uniform sampler2D u_picture, u_far;
 out vec4 pixel;
-void main() { pixel = texture(u_picture, v_share); }`,
+void main() {
+  pixel = texture(u_picture, v_share);
+#ifdef DEEP
+  if (pixel.a == 0.0) discard;
+  gl_FragDepth = 0.5 + 0.5 * texelFetch(u_far, ivec2(gl_FragCoord.xy), 0).r;
+#endif
+}`,
 };
 
 // Rings that face the eye: round what is selected, and the circle within which it looks.
