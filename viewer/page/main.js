@@ -122,7 +122,12 @@ function begin(meta) {
   const size = meta.high.slice(0, meta.dim).map((h, k) => short(h - meta.low[k])).join(" × ");
   text($("about"), [size, [...new Set(meta.boundary)].join(", ")].filter(Boolean).join(" · "));
   S.samples = new Samples();
+  const stood = again && S.camera.state();
   S.scene.setWorld(meta);
+  if (stood) {
+    S.camera.setState(stood);
+    if (S.frame) S.scene.setFrame(S.frame);
+  }
   furnish(S.state, meta);
   if (!again) {
     S.store.clear();
@@ -333,8 +338,8 @@ function layout() {
 
 // What the panels cover, CSS pixels.
 function inset() {
-  if (S.link.embedded) return { left: 12, right: 12, top: 12, bottom: 96 };
-  if (PHONE.matches) return { left: 14, right: 60, top: 110, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
+  if (S.link.embedded) return { left: innerWidth > 640 ? 226 : 40, right: 60, top: 12, bottom: 110 };
+  if (PHONE.matches) return { left: 40, right: 58, top: S.state.open ? 96 : 220, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
   return { left: innerWidth > 1000 ? 256 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
 }
 
