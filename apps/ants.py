@@ -16,7 +16,7 @@ HEAPS = (wv.Vec2(57, 36), wv.Vec2(15, 15), wv.Vec2(8, 64))  # 21, 30 and 40 away
 LOOKS = (math.pi / 4, -math.pi / 4)
 
 
-class Ant(wv.Entity):
+class Ant(wv.Entity, view={"model": "dart", "size": 1.0, "color_by": "carries"}):
     """An ant; its velocity has length 1."""
 
     velocity: wv.Vec2
@@ -24,7 +24,7 @@ class Ant(wv.Entity):
     trips: int
 
 
-class Ground(wv.Layer, resolution=1.0):
+class Ground(wv.Layer, resolution=1.0, view={"color_by": "scent"}):
     """A square of ground: pieces of food, and scent."""
 
     food: int

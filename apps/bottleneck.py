@@ -50,7 +50,7 @@ HALF += [(3.05, -0.3), (3.05, 6.7)]
 BARRIERS = [[(-x, y) for x, y in HALF], HALF]  # m, corners of the two, left and right of the door
 
 
-class Pedestrian(wv.Entity):
+class Pedestrian(wv.Entity, view={"model": "person", "size": 0.45, "color_by": "pace"}):
     """Someone in the crowd; the position is the centre of the body, in metres."""
 
     velocity: wv.Vec2  # m/s, of the last tick

@@ -14,7 +14,7 @@ import weaver as wv
 RADIUS = 2.0
 
 
-class Circle(wv.Entity):
+class Circle(wv.Entity, view={"color_by": "moved"}):
     """A circle; `moved` is the length of its last step."""
 
     moved: float

@@ -13,7 +13,7 @@ import weaver as wv
 SIGHT = 8.0  # also the longest step
 
 
-class Stuck(wv.Entity):
+class Stuck(wv.Entity, view={"model": "disc", "size": 1.0, "color_by": "tick"}):
     """A part of the tree, of diameter 1; `tick` is when it came."""
 
     tick: int

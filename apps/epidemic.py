@@ -23,7 +23,7 @@ class State(enum.IntEnum):
     RECOVERED = 2
 
 
-class Person(wv.Entity):
+class Person(wv.Entity, view={"color_by": "state"}):
     """Someone."""
 
     state: State

@@ -13,7 +13,7 @@ import weaver as wv
 DIAMETER = 1.0
 
 
-class Disc(wv.Entity):
+class Disc(wv.Entity, view={"model": "disc", "size": 1.0, "color_by": "velocity"}):
     """A disc of diameter 1."""
 
     velocity: wv.Vec2

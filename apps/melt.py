@@ -17,7 +17,7 @@ DENSITY, TEMPERATURE, CUTOFF = 0.8442, 1.44, 2.5
 SHIFT = 4 * (CUTOFF**-12 - CUTOFF**-6)  # energy of a pair at the cutoff
 
 
-class Atom(wv.Entity):
+class Atom(wv.Entity, view={"model": "ball", "size": 1.0, "color_by": "velocity"}):
     """An atom of mass 1."""
 
     velocity: wv.Vec3

@@ -15,7 +15,7 @@ import weaver as wv
 SIGHT, BODY, PACE = 3.0, 0.3, 1.4  # m, m (radius), m/s
 
 
-class Walker(wv.Entity):
+class Walker(wv.Entity, view={"color_by": "arrived"}):
     """Someone on the way to a place."""
 
     goal: wv.Vec2

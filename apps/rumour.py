@@ -24,7 +24,7 @@ class State(enum.IntEnum):
     STIFLER = 2
 
 
-class Person(wv.Entity):
+class Person(wv.Entity, view={"color_by": "state"}):
     """Someone."""
 
     state: State

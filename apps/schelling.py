@@ -15,7 +15,7 @@ import weaver as wv
 GRID = wv.Sites(1.0)
 
 
-class Person(wv.Entity, sites=GRID):
+class Person(wv.Entity, sites=GRID, view={"model": "box", "size": 0.9, "color_by": "group"}):
     """Someone of group 0 or 1."""
 
     group: int

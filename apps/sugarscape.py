@@ -17,7 +17,7 @@ SIDE, SIGHT = 50, 6
 HILLS = (wv.Vec2(15, 35), wv.Vec2(39, 11))
 
 
-class Forager(wv.Entity, sites=SITES):
+class Forager(wv.Entity, sites=SITES, view={"model": "disc", "size": 0.7, "color": "#e5484d"}):
     """Someone who lives on sugar."""
 
     sugar: float

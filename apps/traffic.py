@@ -16,7 +16,7 @@ FASTEST = 5
 SITES = wv.Sites(1.0)
 
 
-class Car(wv.Entity, sites=SITES):
+class Car(wv.Entity, sites=SITES, view={"model": "car", "size": 0.9, "color_by": "speed"}):
     """A car; `heading` is (1, 0) or (0, 1)."""
 
     heading: wv.Vec2

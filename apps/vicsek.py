@@ -12,7 +12,7 @@ import math
 import weaver as wv
 
 
-class Particle(wv.Entity):
+class Particle(wv.Entity, view={"model": "arrow", "size": 0.4, "color_by": "direction"}):
     """A particle; the heading has length 1."""
 
     heading: wv.Vec2

@@ -17,13 +17,13 @@ STEPS = tuple(wv.Vec2(x, y) for x in (-1, 0, 1) for y in (-1, 0, 1) if x or y)
 GRASS_ENERGY, SHEEP_ENERGY = 5, 13  # what eating one gives
 
 
-class Sheep(wv.Entity):
+class Sheep(wv.Entity, view={"model": "disc", "size": 0.5, "color": "#f4f1de"}):
     """A sheep."""
 
     energy: float
 
 
-class Wolf(wv.Entity):
+class Wolf(wv.Entity, view={"model": "disc", "size": 0.7, "color": "#e5484d"}):
     """A wolf."""
 
     energy: float

@@ -14,13 +14,13 @@ import math
 import weaver as wv
 
 
-class Human(wv.Entity):
+class Human(wv.Entity, view={"color": "#4cc9f0"}):
     """A human; `left` is in how many ticks they turn, 0 when not infected."""
 
     left: wv.int32
 
 
-class Zombie(wv.Entity):
+class Zombie(wv.Entity, view={"color": "#e5484d"}):
     """A zombie."""
 
 

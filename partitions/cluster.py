@@ -192,6 +192,14 @@ class Cluster(Runtime):
         """Of each worker, how it reaches each other one: "memory" or "tcp"."""
         return self._each("links")
 
+    @property
+    def driver_address(self) -> str:
+        """This node's address where some worker is on another one."""
+        here = ray.get_runtime_context().get_node_id()
+        if all(place.node == here for place in self._places):
+            return "127.0.0.1"
+        return str(ray.util.get_node_ip_address())
+
     def publish(self, address: tuple[str, int], secret: bytes) -> None:
         """Every worker sends its part of the frames to the hub at this address from now on."""
         self._each("publish", address, secret)

@@ -328,6 +328,7 @@ class Program:
         until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
             the run ends.
         dt: length of a tick, for `time`.
+        radii: per type the largest radius at which it is looked for, 0 for none; for those who watch.
     """
 
     types: tuple[TypeSpec, ...]
@@ -348,3 +349,4 @@ class Program:
     observations: tuple[Observed, ...] = ()
     until: tuple[str, ...] = ()
     dt: float = 1.0
+    radii: tuple[float, ...] = ()

@@ -33,8 +33,8 @@ class Still:
         layers: Sequence[tuple[float, Mapping[str, Array]]] = (),
     ) -> None:
         self.dim, self.low, self.high, self._types, self._layers = dim, low, high, types, layers
-        self.columns = [list(columns) for _, columns in types]
-        self.layers = [Cells(_shape(columns), side, tuple(columns)) for side, columns in layers]
+        self.columns: Sequence[Sequence[str]] = [list(columns) for _, columns in types]
+        self.layers: Sequence[Cells] = [Cells(_shape(columns), side, tuple(columns)) for side, columns in layers]
         self.paced = True
 
     def rows(

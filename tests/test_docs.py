@@ -14,7 +14,10 @@ from weaver.world import World
 
 LANGUAGE = (Path(__file__).resolve().parents[1] / "docs" / "language.md").read_text(encoding="utf-8")
 APPS = re.findall(r"```python\n(.*?)```", LANGUAGE, re.DOTALL)
-SHOWING = {"publish", "show", "boxes", "drive", "mortal", "partitions", "workers", "threads", "hz"}
+SHOWING = {
+    "publish", "show", "boxes", "drive", "mortal", "partitions", "workers", "threads", "hz", "turn", "frame", "sampled",
+    "radii", "layer_shapes", "driver_address", "fixed_parameters",
+}  # fmt: skip
 """Of `Run`: what the command and the views use."""
 
 

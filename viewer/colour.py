@@ -7,6 +7,8 @@ processing". Angles in degrees, lightness 0 to 1; results are sRGB, 0 to 1.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +58,80 @@ def wheel(t: float) -> tuple[float, float, float]:
     return oklch(0.78, 0.15, 360 * t + 30)
 
 
+def heat(t: float) -> tuple[float, float, float]:
+    """Like glowing iron: wine red, red, orange, pale yellow."""
+    return oklch(0.36 + 0.6 * t, 0.11 + 0.28 * t * (1 - t), 5 + 95 * t)
+
+
+def moss(t: float) -> tuple[float, float, float]:
+    """Dark teal to pale green."""
+    return oklch(0.26 + 0.64 * t, 0.06 + 0.26 * t * (1 - t), 200 - 75 * t)
+
+
+def grey(t: float) -> tuple[float, float, float]:
+    """Without hue."""
+    return oklch(0.36 + 0.62 * t, 0.0, 0.0)
+
+
+MAPS: dict[str, Callable[[float], tuple[float, float, float]]] = {
+    "ramp": ramp,
+    "heat": heat,
+    "moss": moss,
+    "grey": grey,
+    "wheel": wheel,
+}
+LEVELS = 256
+FADED = 0.18
+"""The share of a faded map's range over which it comes out of the ground."""
+
+
+@cache
+def table(name: str) -> NDArray[np.float64]:
+    """The colours of a map, (256, 3); of "ramp faded" those of the ramp, whose lowest sink into the ground."""
+    name, _, faded = name.partition(" ")
+    steps = LEVELS if name == "wheel" else LEVELS - 1
+    made = np.array([MAPS[name](k / steps) for k in range(LEVELS)])
+    if faded:
+        share = np.minimum(1.0, np.arange(LEVELS) / (FADED * LEVELS))[:, None]
+        made = np.array(GROUND) + (0.12 + 0.88 * share) * (made - np.array(GROUND))
+    made.flags.writeable = False
+    return made
+
+
+def crowd(rgb: tuple[float, float, float]) -> NDArray[np.float64]:
+    """A map (256, 3) for how many there are: from the faintest of a colour's hue to the strongest."""
+    linear = np.array([v / 12.92 if v <= 0.04045 else ((v + 0.055) / 1.055) ** 2.4 for v in rgb])
+    _, a, b = np.linalg.solve(_TO_CONE, np.cbrt(np.linalg.solve(_TO_LINEAR, linear)))
+    chroma, hue = math.hypot(a, b), math.degrees(math.atan2(b, a))
+    shares = np.arange(LEVELS) / (LEVELS - 1)
+    return np.array([oklch(0.34 + 0.63 * t, min(chroma, 0.15) * (1.25 - t * t), hue) for t in shares])
+
+
+_EXPECTED = {
+    "empty none free dead ground road": (0.27, 0.02, 260.0),
+    "green tree grown alive grass healthy forest": (0.68, 0.15, 148.0),
+    "burning fire hot": (0.78, 0.19, 55.0),
+    "burnt burned ash removed": (0.42, 0.035, 50.0),
+    "infected infectious sick ill zombie": (0.68, 0.2, 27.0),
+    "susceptible ignorant unaware": (0.66, 0.05, 250.0),
+    "exposed latent": (0.84, 0.15, 90.0),
+    "recovered immune": (0.74, 0.12, 195.0),
+    "spreader": (0.8, 0.17, 65.0),
+    "stifler": (0.6, 0.13, 300.0),
+    "water sea": (0.6, 0.13, 240.0),
+    "wall rock": (0.5, 0.01, 260.0),
+}
+"""Lightness, chroma and hue of what some words make people expect."""
+
+
+def label_colour(code: int, name: str = "") -> tuple[float, float, float]:
+    """Colour of a value of an enumeration: what its name makes one expect, else hues far apart for neighbours."""
+    for words, lch in _EXPECTED.items():
+        if name.lower() in words.split():
+            return oklch(*lch)
+    return oklch(0.76, 0.14, 250 + 137.508 * code)
+
+
 def type_colour(index: int) -> tuple[float, float, float]:
     """Colour of an entity type."""
     return oklch(0.78, 0.15, TYPE_HUES[index % len(TYPE_HUES)])
@@ -83,22 +159,33 @@ def parse(text: str) -> tuple[float, float, float]:
 
 def by_direction(heading: NDArray[np.int8]) -> NDArray[np.float64]:
     """Colours of (n, 3) directions, (n, 3); what climbs is paler, what dives darker, what stands is grey."""
-    table = np.array([wheel(k / 256) for k in range(256)])
     unit = heading / 127.0
     turn = np.arctan2(unit[:, 1], unit[:, 0]) / (2 * np.pi) % 1.0
-    colours: NDArray[np.float64] = table[np.minimum((turn * 256).astype(np.int64), 255)]
-    climb = unit[:, 2:]
-    colours = colours + 0.35 * np.maximum(climb, 0) * (1 - colours)
-    colours = colours * (1 + 0.35 * np.minimum(climb, 0))
+    colours: NDArray[np.float64] = table("wheel")[np.minimum((turn * LEVELS).astype(np.int64), LEVELS - 1)]
+    if unit[:, 2].any():
+        climb = unit[:, 2:]
+        colours = colours + 0.35 * np.maximum(climb, 0) * (1 - colours)
+        colours = colours * (1 + 0.35 * np.minimum(climb, 0))
     colours[~heading.any(axis=1)] = 0.5
     return colours
 
 
-def by_scalar(scalar: NDArray[np.float32], low: float, high: float) -> NDArray[np.float64]:
-    """Colours of (n,) values over [low, high], (n, 3); NaN is grey."""
-    table = np.array([ramp(k / 255) for k in range(256)])
+def by_scalar(scalar: NDArray[np.float32], low: float, high: float, name: str = "ramp") -> NDArray[np.float64]:
+    """Colours of (n,) values over [low, high], (n, 3), by a map; NaN is grey."""
     known = ~np.isnan(scalar)
     share = np.clip((np.where(known, scalar, low).astype(np.float64) - low) / ((high - low) or 1.0), 0, 1)
-    colours: NDArray[np.float64] = table[np.rint(share * 255).astype(np.int64)]
+    colours: NDArray[np.float64] = table(name)[np.rint(share * (LEVELS - 1)).astype(np.int64)]
     colours[~known] = 0.5
     return colours
+
+
+def by_label(
+    codes: NDArray[np.float32] | NDArray[np.uint8], names: Mapping[int, str] | None = None
+) -> NDArray[np.float64]:
+    """Colours of (...) codes of an enumeration, (..., 3), whose names may tell colours; NaN is grey."""
+    known, place = np.unique(codes, return_inverse=True)
+    names = names or {}
+    colours = np.array(
+        [label_colour(int(code), names.get(int(code), "")) if code == code else (0.5, 0.5, 0.5) for code in known]
+    ).reshape(-1, 3)
+    return colours[place.reshape(codes.shape)]

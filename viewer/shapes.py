@@ -1,24 +1,37 @@
-"""Triangles for what Open3D shall draw: entities, world box, partitions and geometry, as plain arrays.
+"""Triangles and points for what Open3D shall draw of a frame's entities, as plain arrays.
 
 Open3D has no instanced draw call, so all entities of a frame are merged into one mesh. Light is worked into the colours
-of the corners; the meshes are drawn unlit.
+of the corners; the meshes are drawn unlit. What is only a few pixels large is drawn as a square, or as a point where
+there are very many.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.frames import Frame, Rows
-from viewer.colour import GROUND, INK, by_direction, by_scalar, parse, type_colour, worker_colour
+from partitions.frames import Block, Frame, coordinates
+from viewer.camera import FIELD_OF_VIEW, Camera
+from viewer.colour import GROUND
+from viewer.look import Look
+from viewer.models import NAMES, POINTED, built_in
 
 LIGHT = np.array([-0.4, -0.5, 0.8]) / np.linalg.norm([-0.4, -0.5, 0.8])
+TRIANGLES, LIVE_TRIANGLES = 800_000, 150_000
+"""A picture, and a window's frame, has at most about so many; those who are nearest get their models."""
+SQUARES = 400_000
+"""Beyond so many small entities they become points."""
+SMALL, LARGE = 3.0, 40.0
+"""Pixels below which a model is a square, and from which it is drawn finer."""
+LEAST_PIXELS = 1.6
+UPRIGHT = ("person",)
 Floats = NDArray[np.float64]
+Model = tuple[Floats, Floats]
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,198 +45,233 @@ class Mesh:
         return len(self.corners) // 3
 
 
+@dataclass(frozen=True, eq=False)
+class Cloud:
+    """Points: places (n, 3) in metres, colours (n, 3) in sRGB 0 to 1, all of one diameter in pixels."""
+
+    places: Floats
+    colours: Floats
+    pixels: float = LEAST_PIXELS
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """Where a frame is seen from.
+
+    Attributes:
+        meta: the world.
+        camera: whence; in a window it moves later.
+        size: width and height in pixels.
+        live: for a window: whatever depends on the camera is left out, and there are fewer triangles.
+    """
+
+    meta: Mapping[str, Any]
+    camera: Camera
+    size: tuple[int, int]
+    live: bool = False
+
+    @property
+    def triangles(self) -> int:
+        """How many there may be."""
+        return LIVE_TRIANGLES if self.live else TRIANGLES
+
+    @property
+    def flat(self) -> bool:
+        """Whether the world has two dimensions."""
+        return bool(self.meta["dim"] == 2)
+
+    @property
+    def pixel(self) -> float:
+        """Metres that a pixel shows, at the distance of the world's centre."""
+        width, height = self.size
+        return 2 * self.camera.half_height(self.meta, width / height) / height
+
+    def depth(self, places: Floats) -> Floats:
+        """Metres (n,) by which places are behind the world's centre."""
+        centre = (np.array(self.meta["low"]) + np.array(self.meta["high"])) / 2
+        return np.asarray((centre - places) @ self.camera.back)
+
+    def pixels(self, places: Floats) -> Floats:
+        """Metres (n,) that a pixel shows at places."""
+        if self.camera.flat:
+            return np.full(len(places), self.pixel)
+        tan = math.tan(math.radians(FIELD_OF_VIEW / 2))
+        return np.maximum(self.pixel + 2 * self.depth(places) * tan / self.size[1], 1e-3 * self.pixel)
+
+
 def join(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of many."""
-    if not meshes:
-        return Mesh(np.zeros((0, 3)), np.zeros((0, 3)))
-    return Mesh(np.concatenate([m.corners for m in meshes]), np.concatenate([m.colours for m in meshes]))
+    if len(meshes) == 1:
+        return meshes[0]
+    return Mesh(
+        np.concatenate([np.zeros((0, 3)), *(m.corners for m in meshes)]),
+        np.concatenate([np.zeros((0, 3)), *(m.colours for m in meshes)]),
+    )
 
 
-def entity_size(meta: dict[str, Any], type_index: int, total: int) -> tuple[float, float]:
-    """Diameter of a ball and length of a model, metres: from the type's view, else from the room per entity."""
-    given = meta["types"][type_index].get("view", {}).get("size")
-    if given:
-        return float(given), 1.2 * float(given)
+def entity_size(meta: Mapping[str, Any], type: int, total: int, pointed: bool) -> float:
+    """Length of a model, metres: the type's own, else from the room per entity and no larger than others."""
+    sizes = [one.get("view", {}).get("size") for one in meta["types"]]
+    if sizes[type]:
+        return float(sizes[type])
     dim = meta["dim"]
     size = [high - low for low, high in zip(meta["low"], meta["high"], strict=True)][:dim]
     room = (math.prod(size) / max(total, 1)) ** (1 / dim)
-    diameter = min(room * (0.5 if dim == 2 else 0.38), 0.025 * max(size))
-    return diameter, 1.8 * diameter
+    usual = min(room * (0.5 if dim == 2 else 0.38), 0.025 * max(size)) * (1.8 if pointed else 1.0)
+    return float(min([usual, *(float(other) for other in sizes if other)]))
 
 
-def entity_colours(meta: dict[str, Any], rows: Rows, colour: str | None = None) -> Floats:
-    """Colours (n, 3) of one type's rows.
+def model_of(meta: Mapping[str, Any], type: int, heading: bool) -> str:
+    """Name of a type's model: its own; else dart and disc on a map, cone and ball in space."""
+    given = meta["types"][type].get("view", {}).get("model")
+    if given:
+        return str(given)
+    flat = meta["dim"] == 2
+    return ("dart" if flat else "cone") if heading else ("disc" if flat else "ball")
+
+
+def entities(view: View, frame: Frame, look: Look, models: Mapping[str, Model]) -> tuple[Mesh, Cloud]:
+    """All entities of a frame.
 
     Args:
-        meta: the world description.
-        rows: rows of one type.
-        colour: "type", "direction" or "field"; None: the field if the frame carries one, else the direction where
-            there is only one type and it has a heading, else the type.
+        view: from where.
+        frame: what is drawn.
+        look: in which colours.
+        models: corners and normals of the models that are no built-in ones, by name.
     """
-    if colour is None:
-        alone = len(meta["types"]) == 1 and rows.heading is not None
-        colour = "field" if rows.scalar is not None else "direction" if alone else "type"
-    if colour == "field" and rows.scalar is not None:
-        finite = rows.scalar[np.isfinite(rows.scalar)]
-        low, high = (float(finite.min()), float(finite.max())) if len(finite) else (0.0, 1.0)
-        return by_scalar(rows.scalar, low, high)
-    if colour == "direction" and rows.heading is not None:
-        return by_direction(rows.heading)
-    given = meta["types"][rows.type_index].get("view", {}).get("color")
-    return np.tile(parse(given) if given else type_colour(rows.type_index), (len(rows), 1))
+    blocks = [block for block in frame.blocks if block.kind == "points" and len(block.arrays["positions"])]
+    total = sum(len(block.arrays["positions"]) for block in blocks)
+    meshes, clouds = [], []
+    for block in blocks:
+        mesh, cloud = _entities(view, frame, block, look, models, total)
+        meshes.append(mesh)
+        clouds.append(cloud)
+    cloud = Cloud(
+        np.concatenate([np.zeros((0, 3)), *(c.places for c in clouds)]),
+        np.concatenate([np.zeros((0, 3)), *(c.colours for c in clouds)]),
+        max([c.pixels for c in clouds if len(c)], default=LEAST_PIXELS),
+    )
+    return join(meshes), cloud
 
 
-def entities(meta: dict[str, Any], frame: Frame, colour: str | None = None) -> Mesh:
-    """All entities of a frame: darts and discs on a map, cones and balls in space."""
-    total = sum(len(rows) for rows in frame.types)
-    flat = meta["dim"] == 2
-    meshes = []
-    for rows in frame.types:
-        diameter, length = entity_size(meta, rows.type_index, total)
-        places, colours = frame.coordinates(rows), entity_colours(meta, rows, colour)
-        pointed = rows.heading is not None and meta["types"][rows.type_index].get("view", {}).get("model") != "point"
-        if pointed:
-            assert rows.heading is not None
-            template = _dart() if flat else _cone(6)
-            meshes.append(_placed(template, places, rows.heading / 127.0, length, colours, lit=not flat))
-        else:
-            template = _disc(12) if flat else _ball()
-            meshes.append(_placed(template, places, None, diameter, colours, lit=not flat))
-    return join(meshes)
+def _entities(
+    view: View, frame: Frame, block: Block, look: Look, models: Mapping[str, Model], total: int
+) -> tuple[Mesh, Cloud]:
+    type = int(block.about["type"])
+    # In the order of their ids, so that the picture does not tell who calculated whom.
+    order = np.argsort(block.arrays["ids"], kind="stable")
+    places, colours = coordinates(frame, block)[order], look.colours(block)[order]
+    heading = block.arrays["heading"][order] / 127.0 if "heading" in block.arrays else None
+    name = model_of(view.meta, type, heading is not None)
+    size = entity_size(view.meta, type, total, name in POINTED or name not in NAMES)
+    if view.flat:
+        places[:, 2] += 1e-4 * type * float(max(view.meta["high"][k] - view.meta["low"][k] for k in (0, 1)))
+    colours = hazy(view, places, colours)
+    length = size / view.pixels(places)  # in pixels
+    small = (length < SMALL) | (name == "point")
+    mesh, kept = _modelled(view, ~small, places, heading, colours, size, length, name, models)
+    rest = np.flatnonzero(~kept)
+    if len(rest) > SQUARES or view.live:
+        pixels = float(np.clip(np.median(length[rest]), LEAST_PIXELS, 8.0)) if len(rest) else LEAST_PIXELS
+        return mesh, Cloud(places[rest], colours[rest], pixels)
+    width = np.maximum(size, (3.0 if name == "point" else LEAST_PIXELS) * view.pixels(places[rest]))
+    return join([mesh, _squares(view, places[rest], colours[rest], width * 0.8)]), _NO_CLOUD
 
 
-def _placed(template: Floats, places: Floats, heading: Floats | None, size: float, colours: Floats, lit: bool) -> Mesh:
-    """The template (m, 3), which points along +x and is 1 long, at every place."""
-    n, m = len(places), len(template)
-    if heading is None:
-        turned = np.broadcast_to(template, (n, m, 3))
-    else:
-        length = np.linalg.norm(heading, axis=1, keepdims=True)
-        ahead = np.where(length > 0, heading / np.where(length > 0, length, 1), [1.0, 0.0, 0.0])
-        steep = np.abs(ahead[:, 2]) > 0.99
-        side = np.stack([-ahead[:, 1], ahead[:, 0], np.zeros(n)], axis=1)
-        side[steep] = [0.0, 1.0, 0.0]
-        side /= np.linalg.norm(side, axis=1, keepdims=True)
-        frame = np.stack([ahead, side, np.cross(ahead, side)], axis=1)
-        turned = np.einsum("mk,nkj->nmj", template, frame)
-    shades = np.ones((n, m))
-    if lit:
-        faces = turned.reshape(n, m // 3, 3, 3)
-        normals = np.cross(faces[:, :, 1] - faces[:, :, 0], faces[:, :, 2] - faces[:, :, 0])
-        normals /= np.linalg.norm(normals, axis=2, keepdims=True)
-        shades = np.repeat(0.62 + 0.38 * np.maximum(normals @ LIGHT, 0), 3, axis=1)
-    corners = places[:, None, :] + size * turned
-    return Mesh(corners.reshape(-1, 3), (colours[:, None, :] * shades[:, :, None]).reshape(-1, 3))
+_NO_CLOUD = Cloud(np.zeros((0, 3)), np.zeros((0, 3)))
 
 
-def _dart() -> Floats:
-    tip, left, notch, right = [0.58, 0, 0], [-0.42, 0.32, 0], [-0.22, 0, 0], [-0.42, -0.32, 0]
-    return np.array([tip, left, notch, tip, notch, right], np.float64)
+def _modelled(
+    view: View, wanted: NDArray[np.bool_], places: Floats, heading: Floats | None, colours: Floats, size: float,
+    length: Floats, name: str, models: Mapping[str, Model],
+) -> tuple[Mesh, NDArray[np.bool_]]:  # fmt: skip
+    """The models of those who get one, and who they are."""
+    rows = np.flatnonzero(wanted)
+    kept = np.zeros(len(places), bool)
+    if not len(rows):
+        return join([]), kept
+    corners, normals = _template(name, float(np.median(length[rows])), view.triangles // len(rows), models)
+    most = max(1, 3 * view.triangles // len(corners))
+    if len(rows) > most:
+        rows = np.sort(rows[np.argpartition(view.depth(places[rows]), most)[:most]])
+    kept[rows] = True
+    ahead = None if heading is None else heading[rows]
+    if ahead is not None and name in UPRIGHT:
+        ahead = ahead * [1.0, 1.0, 0.0]
+    at = places[rows]
+    if view.flat:
+        at = at - [0.0, 0.0, size * float(corners[:, 2].min())]  # models stand on the map
+    lit = bool(normals[:, :2].any())
+    return placed(corners, normals if lit else None, at, ahead, size, colours[rows]), kept
 
 
-def _disc(sides: int) -> Floats:
-    angles = np.arange(sides + 1) * (2 * np.pi / sides)
-    rim = 0.5 * np.stack([np.cos(angles), np.sin(angles), np.zeros(sides + 1)], axis=1)
-    return np.stack([np.zeros((sides, 3)), rim[:-1], rim[1:]], axis=1).reshape(-1, 3)
+def _template(name: str, pixels: float, most: int, models: Mapping[str, Model]) -> Model:
+    """A model, as fine as so many pixels want and so many triangles allow."""
+    if name not in NAMES:
+        return models[name] if name in models else built_in("cone")
+    fine = 2 if pixels >= LARGE else 0 if pixels < 6 else 1
+    while fine and len(built_in(name, fine)[0]) > 3 * most:
+        fine -= 1
+    return built_in(name, fine)
 
 
-def _cone(sides: int) -> Floats:
-    angles = np.arange(sides + 1) * (2 * np.pi / sides)
-    rim = np.stack([np.full(sides + 1, -0.4), 0.26 * np.cos(angles), 0.26 * np.sin(angles)], axis=1)
-    tip, foot = np.tile([0.6, 0, 0], (sides, 1)), np.tile([-0.4, 0, 0], (sides, 1))
-    shell = np.stack([tip, rim[:-1], rim[1:]], axis=1)
-    base = np.stack([foot, rim[1:], rim[:-1]], axis=1)
-    return np.concatenate([shell, base]).reshape(-1, 3)
+def placed(
+    corners: Floats, normals: Floats | None, places: Floats, heading: Floats | None, size: float, colours: Floats
+) -> Mesh:
+    """A model at every place.
+
+    Args:
+        corners: (m, 3), pointing along +x and 1 long.
+        normals: (m, 3); None: it is not lit.
+        places: (n, 3) metres.
+        heading: (n, 3) directions of any length, 0 is +x; None: as the model is.
+        size: its length in metres.
+        colours: (n, 3).
+    """
+    n, m = len(places), len(corners)
+    turned, light = np.broadcast_to(size * corners, (n, m, 3)), None
+    if normals is not None:
+        light = np.broadcast_to(normals @ LIGHT, (n, m))
+    if heading is not None:
+        axes = orientations(heading)
+        turned = (size * corners) @ axes
+        if normals is not None:
+            light = (axes @ LIGHT) @ normals.T
+    where = (places[:, None, :] + turned).reshape(-1, 3)
+    if light is None:
+        return Mesh(where, np.repeat(colours, m, axis=0))
+    shades = 0.58 + 0.42 * np.maximum(light, 0) + 0.1 * np.minimum(light, 0)
+    return Mesh(where, (colours[:, None, :] * shades[:, :, None]).reshape(-1, 3))
 
 
-def _ball() -> Floats:
-    """An octahedron, each face cut into four and blown up to a sphere."""
-    axes = np.eye(3)
-    faces = [
-        np.array([x * axes[0], y * axes[1], z * axes[2]])[:: 1 if x * y * z > 0 else -1]
-        for x in (1, -1)
-        for y in (1, -1)
-        for z in (1, -1)
-    ]
-    cut = []
-    for a, b, c in faces:
-        ab, bc, ca = (a + b) / 2, (b + c) / 2, (c + a) / 2
-        cut += [a, ab, ca, ab, b, bc, ca, bc, c, ab, bc, ca]
-    corners = np.array(cut)
-    ball: Floats = 0.5 * corners / np.linalg.norm(corners, axis=1, keepdims=True)
-    return ball
+def orientations(heading: Floats) -> Floats:
+    """Unit vectors ahead, to the left and up (n, 3, 3) of headings (n, 3); level to the left, as a bird flies."""
+    n = len(heading)
+    length = np.linalg.norm(heading, axis=1, keepdims=True)
+    ahead = np.where(length > 0, heading / np.where(length > 0, length, 1), [1.0, 0.0, 0.0])
+    left = np.stack([-ahead[:, 1], ahead[:, 0], np.zeros(n)], axis=1)
+    left[np.abs(ahead[:, 2]) > 0.999] = [0.0, 1.0, 0.0]
+    left /= np.linalg.norm(left, axis=1, keepdims=True)
+    return np.stack([ahead, left, np.cross(ahead, left)], axis=1)
 
 
-def segments(meta: dict[str, Any]) -> list[tuple[Floats, Floats, tuple[float, float, float], float]]:
-    """Lines of the world: (from, to, colour, width in pixels), those above last."""
-    low, high, dim = np.array(meta["low"], float), np.array(meta["high"], float), meta["dim"]
-    faint = _mixed(INK, 0.07)
-    lines: list[tuple[Floats, Floats, tuple[float, float, float], float]] = []
-    step = _round(float((high - low)[:2].max()) / 7.9)
-    for axis, other in ((0, 1), (1, 0)):
-        for k in range(math.ceil(low[axis] / step), math.floor(high[axis] / step) + 1):
-            start, stop = low.copy(), low.copy()
-            start[axis] = stop[axis] = k * step
-            stop[other] = high[other]
-            lines.append((start, stop, faint, 1.0))
-    for part in meta.get("partitions", ()):
-        colour = _mixed(worker_colour(part["worker"]), 0.5)
-        # A hair inside, so that both neighbours' edges are seen.
-        lines += [
-            (a, b, colour, 1.3) for a, b in _edges(_padded(part["low"], low), _padded(part["high"], low), dim, 6e-4)
-        ]
-    lines += [(a, b, _mixed(INK, 0.45), 1.8) for a, b in _edges(low, high, dim, 0.0)]
-    ink, width = (INK, 3.5) if dim == 2 else (_mixed(INK, 0.6), 1.3)
-    lines += [(_padded(a, low), _padded(b, low), ink, width) for a, b in meta.get("geometry", ())]
-    return lines
+def _squares(view: View, places: Floats, colours: Floats, width: Floats) -> Mesh:
+    """Squares that face the camera; width (n,) in metres."""
+    right, up = 0.5 * view.camera.right, 0.5 * view.camera.up
+    a, b, c, d = -right - up, right - up, right + up, up - right
+    offsets = np.array([a, b, c, a, c, d])
+    corners = places[:, None, :] + width[:, None, None] * offsets
+    return Mesh(corners.reshape(-1, 3), np.repeat(colours, 6, axis=0))
 
 
-def beams(meta: dict[str, Any], pixel: float) -> Mesh:
-    """The lines of the world as thin beams; `pixel` is how many metres a pixel shows."""
-    span = float(np.max(np.array(meta["high"], float) - np.array(meta["low"], float)))
-    meshes = []
-    for level, (start, stop, colour, width) in enumerate(segments(meta)):
-        along = stop - start
-        if not along.any():
-            continue
-        along = along / np.linalg.norm(along)
-        first = np.cross(along, [0.0, 0.0, 1.0] if abs(along[2]) < 0.9 else [1.0, 0.0, 0.0])
-        first *= 0.5 * width * pixel / np.linalg.norm(first)
-        sides = [first] if meta["dim"] == 2 else [first, np.cross(along, first)]
-        # On a map, what comes later lies above, and all of it below the entities.
-        lift = np.array([0, 0, 1e-6 * span * (level - 1e4)]) if meta["dim"] == 2 else np.zeros(3)
-        for side in sides:
-            a, b, c, d = start - side, start + side, stop + side, stop - side
-            corners = np.array([a, b, c, a, c, d]) + lift
-            meshes.append(Mesh(corners, np.tile(colour, (6, 1))))
-    return join(meshes)
-
-
-def _edges(low: Floats, high: Floats, dim: int, inset: float) -> list[tuple[Floats, Floats]]:
-    margin = inset * float(np.max(high - low)) * (np.arange(3) < dim)
-    ends = [low + margin, high - margin]
-    found = []
-    for corner in range(2**dim):
-        for axis in range(dim):
-            if not corner >> axis & 1:
-                at = [
-                    np.array([ends[bits >> k & 1 if k < dim else 0][k] for k in range(3)])
-                    for bits in (corner, corner | 1 << axis)
-                ]
-                found.append((at[0], at[1]))
-    return found
-
-
-def _padded(place: Sequence[float], low: Floats) -> Floats:
-    return np.array([*map(float, place), low[2]][:3])
-
-
-def _mixed(colour: tuple[float, float, float], share: float) -> tuple[float, float, float]:
-    red, green, blue = (g + share * (c - g) for c, g in zip(colour, GROUND, strict=True))
-    return red, green, blue
-
-
-def _round(x: float) -> float:
-    """1, 2 or 5 times a power of ten, at most x."""
-    power = 10.0 ** math.floor(math.log10(x))
-    return max(k * power for k in (1, 2, 5) if k * power <= x * 1.0001)
+def hazy(view: View, places: Floats, colours: Floats) -> Floats:
+    """What is far fades a little into the ground; a map has no far."""
+    if view.flat or view.live:
+        return colours
+    size = np.array(view.meta["high"], float) - np.array(view.meta["low"], float)
+    reach = float(np.linalg.norm(size)) / 2
+    share = 0.62 * np.clip((view.depth(places) + 0.6 * reach) / (1.9 * reach), 0, 1)[:, None]
+    return np.asarray(colours + share * (np.array(GROUND) - colours))

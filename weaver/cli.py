@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -94,6 +95,41 @@ def _file(text: str, suffix: str, what: str, example: str) -> Path:
     return path
 
 
+def _folder(text: str) -> Path:
+    from weaver.load import UsageError
+    from weaver.viewing import folder_of
+
+    try:
+        return folder_of(text)
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _public(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is an address like https://host/city/.\n"
+            f"The links that are printed would lead nowhere.\n"
+            f"Write what people type into their browser, without ? and #."
+        )
+    return text
+
+
+def _megabytes(text: str) -> float:
+    try:
+        size = float(text)
+    except ValueError:
+        size = float("nan")
+    if not 0 < size < float("inf"):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is a positive number of megabytes per second.\n"
+            f"Viewers would see nothing.\n"
+            f"Write --view-bandwidth 20, or leave it out for no bound."
+        )
+    return size
+
+
 def _cluster(text: str) -> str:
     if text.startswith("ray://"):
         raise typer.BadParameter(
@@ -113,7 +149,38 @@ _TICKS = _whole(0, 1 << 40, "Time does not run backwards, and not by parts of a 
 _WORKERS = _whole(1, float("inf"), "Nobody would do the work.", "--workers 2, or leave it out to run in this process")
 _THREADS = _whole(1, float("inf"), "Nobody would do the work.", "--threads 2")
 _PARTITIONS = _whole(1, float("inf"), "The world would belong to nobody.", "--partitions 4")
+_PORT = _whole(0, 65535, "There is no such port.", "--port 8000, or 0 for a free one")
+_EVERY = _whole(1, 1 << 40, "No frame would ever be due.", "--frames-every 10")
 _SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "--seed 7")
+
+
+_EVERY = _whole(1, 1 << 40, "The movie would stand still, or run backwards.", "--every 2")
+_QUALITY = _whole(0, 63, "ffmpeg knows no other.", "--quality 20")
+
+
+def _fps(text: str) -> float:
+    try:
+        hz = float(text)
+    except ValueError:
+        hz = float("nan")
+    if not 0.1 <= hz <= 240:
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed are 0.1 to 240 pictures per second.\n"
+            f"No player would show the movie so.\n"
+            f"Write --fps 30."
+        )
+    return hz
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = str(text).lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal() and 16 <= int(width) <= 8192 and 16 <= int(height) <= 8192):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is WIDTHxHEIGHT, each from 16 to 8192 pixels.\n"
+            f"Such a picture could not be drawn.\n"
+            f"Write --size 1920x1080."
+        )
+    return int(width), int(height)
 
 
 @app.command("run")
@@ -136,6 +203,22 @@ def run_app(
             "Show the run: page in a browser, window on this screen. Without --ticks it runs until Ctrl-C.",
         ),
     ] = "none",
+    host: Annotated[
+        str | None, typer.Option(metavar="HOST", help="Where the page listens; by default on this machine alone.")
+    ] = None,
+    port: Annotated[int | None, _option(_PORT, "N", "Port of the page; by default a free one.")] = None,
+    public_url: Annotated[
+        str | None, _option(_public, "URL", "Address by which people reach the page through a proxy.", "--public-url")
+    ] = None,
+    bandwidth: Annotated[
+        float | None, _option(_megabytes, "MB", "Megabytes per second for all viewers together.", "--view-bandwidth")
+    ] = None,
+    record: Annotated[
+        Path | None, _option(_folder, "DIR", "Record frames into this folder, for weaver view.", "--record-frames")
+    ] = None,
+    every: Annotated[
+        int | None, _option(_EVERY, "N", "Ticks between two recorded frames, at least.", "--frames-every")
+    ] = None,
     image: Annotated[Path | None, _option(_image, "FILE", "Write a picture (PNG) of the last tick.")] = None,
     observations: Annotated[Path | None, _option(_csv, "FILE", "Write what was observed (CSV).")] = None,
     plot: Annotated[
@@ -149,8 +232,15 @@ def run_app(
 ) -> None:
     """Run an app."""
     from weaver.load import UsageError
-    from weaver.session import Session, Views
+    from weaver.serving import MEGABYTE, Serving, Views
+    from weaver.session import Session
 
+    if view == "none":
+        _needs("--view page", ("--host", host), ("--port", port), ("--public-url", public_url))
+        if record is None:
+            _needs("--view page", ("--view-bandwidth", bandwidth))
+    if record is None:
+        _needs("--record-frames DIR", ("--frames-every", every))
     if cluster is not None and workers is None:
         raise typer.BadParameter(
             f"{cluster} was asked for without --workers; a run on a cluster has a number of workers.\n"
@@ -159,13 +249,93 @@ def run_app(
             param_hint="'--cluster'",
         )
     parameters = _parameters(values or [])
+    serving = Serving(
+        Views(view), host or "127.0.0.1", port or 0, public_url, bandwidth and bandwidth * MEGABYTE, record, every or 1
+    )
     session = Session(
         name, seed=seed, parameters=parameters, ticks=ticks, workers=workers, threads=threads, partitions=partitions,
-        cluster=cluster, rate=rate, view=Views(view), image=image, observations=observations, plot=plot,
+        cluster=cluster, rate=rate, serving=serving, image=image, observations=observations, plot=plot,
         as_json=as_json,
     )  # fmt: skip
     try:
         code = session.run()
+    except UsageError as error:
+        code = _fail(error, traceback, USAGE)
+    except WeaverError as error:
+        code = _fail(error, traceback, FAILED)
+    raise typer.Exit(code)
+
+
+@app.command("view")
+def view_it(
+    where: Annotated[
+        str, typer.Argument(metavar="URL|DIR", help="A link that a run has printed, or a folder of recorded frames.")
+    ],
+    window: Annotated[bool, typer.Option("--window", help="Open a window in place of the browser.")] = False,
+    port: Annotated[int, _option(_PORT, "N", "Port for a recording; by default a free one.")] = 0,
+    loop: Annotated[bool, typer.Option("--loop", help="Play a recording again and again.")] = False,
+    no_browser: Annotated[bool, typer.Option("--no-browser", help="Only print the links.")] = False,
+    traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
+) -> None:
+    """Look at a run by its link, or at a recording."""
+    from weaver.load import UsageError
+    from weaver.viewing import Viewing
+
+    try:
+        code = Viewing(where, window, not no_browser, port, loop).run()
+    except UsageError as error:
+        code = _fail(error, traceback, USAGE)
+    except WeaverError as error:
+        code = _fail(error, traceback, FAILED)
+    raise typer.Exit(code)
+
+
+@app.command("render")
+def render_it(
+    what: Annotated[str, typer.Argument(metavar="APP|DIR", help="An app, or a folder of recorded frames.")],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out", metavar="PATH", help="NAME.mp4 or NAME.webm, NAME.png (the last tick), or a folder of pictures."
+        ),
+    ],
+    ticks: Annotated[int | None, _option(_TICKS, "N", "Last tick; by default what the app or recording says.")] = None,
+    every: Annotated[int, _option(_EVERY, "K", "Ticks from picture to picture.")] = 1,
+    fps: Annotated[float, _option(_fps, "HZ", "Pictures per second of a movie.")] = 30.0,
+    camera: Annotated[
+        str | None,
+        typer.Option("--camera", metavar="A,E,Z|top", help='Azimuth, elevation and zoom, "-35,31,1", or top.'),
+    ] = None,
+    turn: Annotated[
+        float, typer.Option("--turn", metavar="DEGREES", help="Go around the world, from first to last picture.")
+    ] = 0.0,
+    colour: Annotated[
+        str | None,
+        typer.Option("--colour", metavar="FIELD", help="Colour by a field (energy, Bird.energy), direction or type."),
+    ] = None,
+    legend: Annotated[bool, typer.Option("--legend", help="Write into the pictures what the colours mean.")] = False,
+    size: Annotated[Any, _option(_size, "WxH", "Pixels, as 1920x1080.")] = None,
+    quality: Annotated[int | None, _option(_QUALITY, "CRF", "Of a movie; 18 is large and good, 40 small.")] = None,
+    workers: Annotated[int | None, _option(_WORKERS, "W", "Run on so many Ray workers; without it, here.")] = None,
+    threads: Annotated[int, _option(_THREADS, "T", "Threads of each worker.")] = 1,
+    partitions: Annotated[int | None, _option(_PARTITIONS, "P", "Partitions; by default one per worker.")] = None,
+    seed: Annotated[int | None, _option(_SEED, "S", "In place of the app's seed.")] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter before the app runs.")
+    ] = None,
+    traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
+) -> None:
+    """Make a movie, pictures or a still, with no display."""
+    from weaver.load import UsageError
+    from weaver.rendering import Rendering
+
+    rendering = Rendering(
+        what, out, ticks=ticks, every=every, fps=fps, camera=camera, turn=turn, colour=colour, legend=legend, size=size,
+        quality=quality, seed=seed, parameters=_parameters(values or []), workers=workers, threads=threads,
+        partitions=partitions,
+    )  # fmt: skip
+    try:
+        code = rendering.run()
     except UsageError as error:
         code = _fail(error, traceback, USAGE)
     except WeaverError as error:
@@ -227,6 +397,18 @@ def check(
     if faults:
         raise typer.Exit(FAILED)
     typer.echo(f"{simulation.name}: nothing is wrong")
+
+
+def _needs(what: str, *given: tuple[str, Any]) -> None:
+    """Refuse options that mean nothing without another."""
+    for name, value in given:
+        if value is not None:
+            raise typer.BadParameter(
+                f"{value} was asked for without {what.partition(' ')[0]}.\n"
+                f"Nobody would see a difference.\n"
+                f"Add {what}, or leave {name} out.",
+                param_hint=f"'{name}'",
+            )
 
 
 def _parameters(values: list[str]) -> dict[str, str]:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
+from weaver.appearance import checked_view
 from weaver.errors import ModelError
 from weaver.field import VECTORS, Declared, Field
 from weaver.sites import Sites
@@ -19,14 +22,19 @@ class Entity(Declared):
     other numpy widths, `Vec2`, `Vec3`, `Vec2f`, `Vec3f`, `Array[float, n]`, or an `enum.IntEnum`; a value after the
     annotation is the default.
 
-    `class Chip(Entity, sites=GRID)` lives on the sites of a lattice, at most one entity of all types that share GRID on
-    each.
+    Class arguments:
+        sites: `class Chip(Entity, sites=GRID)` lives on the sites of a lattice, at most one entity of all types that
+            share GRID on each.
+        view: how it is drawn, a dict with any of "model" ("point", "disc", "cone", "arrow", "dart", "box", "person",
+            "car", "ball", or a .glb, .obj or .stl file beside the module's), "size" (its length, in the world's unit),
+            "color" ("#rrggbb") and "color_by" (a field, or "direction").
 
     Raises:
-        ModelError: a field has a type that does not exist, or a default that does not fit it.
+        ModelError: a field has a type that does not exist, or a default that does not fit it; or an argument does not.
     """
 
     id: int
+    __view__: typing.ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     __sites__: typing.ClassVar[Sites | None] = None
     _built_in = ("id",)
 
@@ -38,8 +46,11 @@ class Entity(Declared):
             f"behavior world.spawn({type(self).__name__}, position=...)."
         )
 
-    def __init_subclass__(cls, sites: Sites | None = None, **options: Any) -> None:
+    def __init_subclass__(cls, sites: Sites | None = None, view: Any = None, **options: Any) -> None:
         super().__init_subclass__(**options)
+        if view is not None:
+            made = checked_view(cls, view, ("model", "size", "color", "color_by"))
+            cls.__view__ = types.MappingProxyType({**cls.__view__, **made})
         if sites is not None:
             if not isinstance(sites, Sites):
                 raise ModelError(
@@ -59,14 +70,16 @@ class Layer(Declared):
     Class arguments:
         resolution: side of a cell; the box's sides are multiples of it.
         everywhere: every worker keeps a whole copy, so that `world.at` works at any distance.
+        view: how it is drawn, a dict with "color_by", the field to show.
 
     Raises:
-        ModelError: the resolution is not a positive number.
+        ModelError: the resolution is not a positive number, or the view names no field.
     """
 
     id: int
     position: Any
     index: tuple[int, ...]
+    __view__: typing.ClassVar[Mapping[str, Any]] = types.MappingProxyType({})
     __resolution__: typing.ClassVar[float] = 0.0
     __everywhere__: typing.ClassVar[bool] = False
     _built_in = ("id", "position", "index")
@@ -78,8 +91,12 @@ class Layer(Declared):
             f"Give initial values by sim.layer({type(self).__name__}, field=...)."
         )
 
-    def __init_subclass__(cls, resolution: float | None = None, everywhere: bool | None = None, **options: Any) -> None:
+    def __init_subclass__(
+        cls, resolution: float | None = None, everywhere: bool | None = None, view: Any = None, **options: Any
+    ) -> None:
         super().__init_subclass__(**options)
+        if view is not None:
+            cls.__view__ = types.MappingProxyType({**cls.__view__, **checked_view(cls, view, ("color_by",))})
         if resolution is not None:
             cls.__resolution__ = float(resolution)
         if everywhere is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -26,13 +27,12 @@ from weaver.launch import check_options, compiled, row_bytes, runtime_of
 from weaver.message import Event
 from weaver.parameter import checked_settings
 from weaver.samples import Samples
+from weaver.shown import Shown
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from partitions.frames import Frame
-    from partitions.interest import Interest
     from viewer.hub import Hub
 
 __all__ = ["Run", "describe_fault"]
@@ -45,7 +45,7 @@ INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run(Commanded):
+class Run(Commanded, Shown):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -78,6 +78,7 @@ class Run(Commanded):
         self._values = {name: p.value for name, p in simulation.parameters.items()}
         self.hz: float | None = None
         self._failure: str | None = None
+        self.turn = threading.RLock()
         self._kept: dict[str, Any] | None = None
         self._seconds, self._updates = 0.0, 0.0
         with self._told():
@@ -88,6 +89,7 @@ class Run(Commanded):
                 self._counts = self._runtime.counts()
                 self._commands = Commands(self._program, self._runtime)
                 self._samples = Samples(self._program.observations, simulation.dt)
+                self._collect()
                 self._betweens = Betweens(self, simulation.betweens)
             except BaseException:
                 self._runtime.close()
@@ -131,20 +133,22 @@ class Run(Commanded):
                 f"Time does not run backwards.\n"
                 f"Write step(1)."
             )
+        self._alive(f"step({n})")
         self._betweens.refuse(f"step({n})")
-        if self.running:
-            raise RunError(
-                f"step({n}) was asked of a run that moves by itself, at tick {self.tick}.\n"
-                f"It would have two ends to run to.\n"
-                f"Call pause() first."
-            )
-        self.resume(until=self.tick + n)
-        assert self._flight is not None
-        try:
-            self._flight.landed.wait()
-        finally:
-            self.pause()
-        return self.tick
+        with self.turn:
+            self._rest()
+            if self.running:
+                raise RunError(
+                    f"step({n}) was asked of a run that moves by itself, at tick {self.tick}.\n"
+                    f"It would have two ends to run to.\n"
+                    f"Call pause() first."
+                )
+            flight = self._resume(self.tick + n, None)
+            try:
+                flight.landed.wait()
+            finally:
+                self._pause()
+            return self.tick
 
     def resume(self, until: int | None = None, landed: Callable[[], object] | None = None) -> None:
         """Let the run go on by itself, in the background, until tick `until` or `pause`; does nothing if it moves.
@@ -158,10 +162,10 @@ class Run(Commanded):
         """
         self._alive("resume()")
         self._betweens.refuse("resume()")
-        if self.running:
-            return
-        self.pause()
-        self._flight = Flight(self._runtime, NEVER if until is None else min(until, NEVER), landed, self._betweens)
+        with self.turn:
+            self._rest()
+            if not self.running:
+                self._resume(NEVER if until is None else min(until, NEVER), landed)
 
     def pause(self) -> int:
         """Stop between two ticks; does nothing if the run stands.
@@ -173,25 +177,50 @@ class Run(Commanded):
             RunError: the run failed on its way.
         """
         self._betweens.refuse("pause()")
+        if self._flight is not None:
+            self._land(self._flight)  # before it is our turn: who steps has it until then
+        with self.turn:
+            self._rest()
+            return self._pause()
+
+    def _resume(self, until: int, landed: Callable[[], object] | None) -> Flight:
+        self._pause()
+        self._flight = Flight(self._runtime, until, landed, self._betweens)
+        return self._flight
+
+    def _pause(self) -> int:
         flight = self._flight
-        if flight is None:
-            return self.tick
+        if flight is not None:
+            self._land(flight)
+            self._flight = None
+            self._seconds += flight.seconds
+            with self._told():
+                if flight.error is not None:
+                    if isinstance(flight.error, RunError):  # of a function between ticks
+                        self._failure = "the run failed: " + str(flight.error).partition("\n")[0]
+                    raise flight.error
+                self._collect()
+                before, self._counts = self._counts, self._runtime.counts()
+                self._updates += flight.ticks * (sum(before.values()) + sum(self._counts.values())) / 2
+        return self.tick
+
+    def _land(self, flight: Flight) -> None:
+        """Let it come to a stand between two ticks."""
         with self._told():
             flight.stopping = True
             while not flight.landed.is_set():
                 self._runtime.hold()
                 flight.landed.wait(INSIST_SECONDS)
-            self._flight = None
-            self._seconds += flight.seconds
-            if flight.error is not None:
-                if isinstance(flight.error, RunError):  # of a function between ticks
-                    self._failure = "the run failed: " + str(flight.error).partition("\n")[0]
-                raise flight.error
-            if self._program.observations:  # so that workers need not keep them
-                self._samples.add(self._runtime.samples())
-            before, self._counts = self._counts, self._runtime.counts()
-            self._updates += flight.ticks * (sum(before.values()) + sum(self._counts.values())) / 2
-        return self.tick
+
+    def _rest(self) -> None:
+        """End what a view plays: who moves the run now has it to himself."""
+        if self._view is not None and self._view.watch.rest():
+            self._pause()
+
+    def _collect(self) -> None:
+        """Take the samples over from the workers, so that these need not keep them."""
+        if self._program.observations:
+            self._samples.add(self._runtime.samples())
 
     def rate(self, hz: float | None) -> None:
         """Start at most `hz` ticks per second; None: as many as possible."""
@@ -337,7 +366,7 @@ class Run(Commanded):
         """
         if self._kept is None and self._failure is None:
             with self._standing():
-                self._samples.add(self._runtime.samples())
+                self._collect()
         return self._samples.table()
 
     @property
@@ -423,33 +452,11 @@ class Run(Commanded):
         """Threads of each worker."""
         return self._runtime.threads
 
-    # Showing
-
-    def publish(self, hub: Hub) -> None:
-        """Send frames to the viewers of a hub from now on; the run never waits for them."""
-        with self._standing():
-            self._runtime.publish(hub.publish_address, hub.publish_secret)
-
-    def show(self) -> None:
-        """Send the present state to the viewers, so that a run that stands shows its last tick."""
-        with self._standing():
-            self._runtime.show()
-
-    def frame(self, interest: Interest) -> Frame:
-        """The present state as those see it who have this interest."""
-        from partitions.frames import merge
-
-        with self._standing():
-            return merge(self._runtime.portions(interest))
-
-    def boxes(self) -> list[tuple[tuple[float, ...], tuple[float, ...], int]]:
-        """(low corner, high corner, worker) of each partition, in the world's unit of length."""
-        return self._runtime.part_boxes()
-
     # Ending
 
     def stop(self) -> None:
         """End the run and free its workers; may be called twice."""
+        self._close_view()
         if self._kept is not None or self._failure is not None:
             self._runtime.close()
             return
@@ -478,6 +485,7 @@ class Run(Commanded):
         if error is None:
             self.stop()
             return
+        self._close_view()
         if self._failure is None and self._kept is None:
             self._failure = f"the run was left at tick {self.tick} by {type(error).__name__}"
         if self.running:
@@ -496,6 +504,10 @@ class Run(Commanded):
         return f"<Run {self.simulation.name}: {box}, {who}, tick {self.tick}, {parts}, {workers}>"
 
     # Inside
+
+    def _close_view(self) -> None:
+        if self._view is not None:
+            self._view.watch.close()
 
     def _index(self, kind: type[Entity]) -> int:
         name = getattr(kind, "__name__", repr(kind))
@@ -535,7 +547,7 @@ class Run(Commanded):
             state = self._failure or f"the run was stopped at tick {self.tick}"
             raise RunError(
                 f"{asked} was asked, but {state}.\nIts workers are gone.\nStart a new run: `with sim.start() as run:`."
-            )
+            ) from (self._view.watch.error if self._view is not None else None)
 
     @contextmanager
     def _standing(self) -> Iterator[None]:
@@ -545,16 +557,17 @@ class Run(Commanded):
             with self._told():
                 yield
             return
-        flight = self._flight
-        moving = flight is not None and not flight.landed.is_set()
-        self.pause()
-        try:
-            with self._told():
-                yield
-        finally:  # also after a question that could not be answered
-            if moving and self._failure is None:
-                assert flight is not None
-                self.resume(flight.target, flight.told)
+        with self.turn:
+            flight = self._flight
+            moving = flight is not None and not flight.landed.is_set()
+            self._pause()
+            try:
+                with self._told():
+                    yield
+            finally:  # also after a question that could not be answered
+                if moving and self._failure is None:
+                    assert flight is not None
+                    self._resume(flight.target, flight.told)
 
     @contextmanager
     def _commanded(self, asked: str) -> Iterator[None]:

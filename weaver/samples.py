@@ -26,11 +26,21 @@ class Samples:
     def __init__(self, observations: Sequence[Observed], dt: float) -> None:
         self._observations, self._dt = observations, dt
         self._values: dict[int, dict[int, Value]] = {}
+        self._ticks: list[int] = []
 
     def add(self, samples: Iterable[tuple[int, int, Value]]) -> None:
         """Take (tick, number of the observation, value)."""
         for tick, number, value in samples:
-            self._values.setdefault(tick, {})[number] = value
+            if tick not in self._values:
+                self._values[tick] = {}
+                self._ticks.append(tick)
+            self._values[tick][number] = value
+
+    def since(self, first: int) -> tuple[list[int], dict[str, list[Any]]]:
+        """Ticks, and values by the observation's name, of the sampled ticks from number `first` on; None: not then."""
+        ticks = self._ticks[first:]
+        rows = [self._values[tick] for tick in ticks]
+        return ticks, {one.name: [row.get(k) for row in rows] for k, one in enumerate(self._observations)}
 
     def table(self) -> pa.Table:
         """One row per sampled tick; see `Run.observations`."""

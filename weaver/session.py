@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 import importlib.util
 import json
 import signal
@@ -20,20 +19,13 @@ from weaver.load import UsageError, default_ticks, load_app
 from weaver.progress import ProgressBar, crowd
 from weaver.run import Run
 from weaver.samples import check_plot, write_csv, write_plot
+from weaver.serving import Serving, Views
 from weaver.simulation import Simulation
-from weaver.view import picture_frame, world_meta
+from weaver.view import models_of, picture_frame, world_meta
 
 if TYPE_CHECKING:
     from viewer.hub import Hub
     from viewer.window import Window
-
-
-class Views(enum.StrEnum):
-    """How a run is shown."""
-
-    NONE = "none"
-    PAGE = "page"
-    WINDOW = "window"
 
 
 class Signals:
@@ -97,7 +89,7 @@ class Session:
     partitions: int | None = None
     cluster: str | None = None
     rate: float | None = None
-    view: Views = Views.NONE
+    serving: Serving = field(default_factory=Serving)
     image: Path | None = None
     observations: Path | None = None
     plot: Path | None = None
@@ -128,7 +120,7 @@ class Session:
             )
         self._check_observations(simulation)
         ticks = self.ticks
-        if ticks is None and self.view is Views.NONE:
+        if ticks is None and self.serving.view is Views.NONE:
             ticks = default_ticks(module)
             if ticks is None:
                 raise UsageError(
@@ -143,11 +135,11 @@ class Session:
             self._capped(run)
             if self.rate is not None:
                 run.rate(self.rate)
-            with self._shown(run, ticks) as (hub, window):
+            with self.serving.shown(run, ticks, self._note) as (hub, window):
                 self._move(run, ticks, hub, window, signals)
                 self._report(module, simulation, run, ticks, signals)
                 unfinished = ticks is not None and run.tick < ticks and run.ended is None
-                if hub is not None and ticks is not None and not unfinished:
+                if hub is not None and self.serving.view is not Views.NONE and ticks is not None and not unfinished:
                     self._linger(run, hub, window, signals)
         return 128 + signals.received if signals.received is not None and unfinished else 0
 
@@ -193,38 +185,6 @@ class Session:
         if not closed():
             self._note(f"{run.simulation.name}: the view stays open; Ctrl-C ends it")
         linger(run, hub, lambda: signals.received is not None or closed())
-
-    @contextmanager
-    def _shown(self, run: Run, ticks: int | None) -> Iterator[tuple[Hub | None, Window | None]]:
-        """Open the view that was asked for."""
-        if self.view is Views.NONE:
-            yield None, None
-            return
-        from viewer.hub import Hub, HubError
-
-        try:
-            hub = Hub.start(world_meta(run, ticks))
-        except HubError as error:
-            raise RunError(str(error)) from error
-        with hub:
-            run.publish(hub)
-            window = self._window(hub) if self.view is Views.WINDOW else None
-            if window is None:
-                self._note(f"view: {hub.url}")
-            try:
-                yield hub, window
-            finally:
-                if window is not None:
-                    window.close()
-
-    def _window(self, hub: Hub) -> Window | None:
-        from viewer.window import open_window
-
-        opened = open_window(hub)
-        if isinstance(opened, str):
-            self._note(opened)
-            return None
-        return opened
 
     def _report(
         self, module: ModuleType, simulation: Simulation, run: Run, ticks: int | None, signals: Signals
@@ -284,7 +244,7 @@ class Session:
 
         assert self.image is not None
         try:
-            write_image(self.image, world_meta(run, ticks), picture_frame(run))
+            write_image(self.image, world_meta(run, ticks), picture_frame(run), models=models_of(run.simulation))
         except ImageError as error:
             failure = RunError(str(error))
             failure.__cause__ = error

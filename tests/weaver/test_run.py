@@ -240,50 +240,6 @@ def test_every_fault_is_told_in_three_sentences(code: int):
     assert all(line.endswith(".") for line in lines)
 
 
-class Viewers:
-    """A hub without a page: what viewers ask is a list, what they are told is kept."""
-
-    def __init__(self, *commands: dict) -> None:
-        self.command_event = threading.Event()
-        self.told: list[dict] = []
-        self._commands = list(commands)
-
-    def commands(self) -> list[dict]:
-        self.command_event.clear()
-        taken, self._commands = self._commands[:1], self._commands[1:]
-        return taken
-
-    def status(self, status: dict) -> None:
-        self.told.append(status)
-
-
-def test_viewers_pause_step_and_play(run: Run):
-    viewers = Viewers({"op": "pause"}, {"op": "step", "n": 3}, {"op": "rate", "hz": 5000.0})
-    stops = []
-
-    def stopped() -> bool:
-        return len(viewers.told) > 0 and viewers.told[-1]["paused"] and viewers.told[-1]["rate"] is not None
-
-    run.drive(None, commands=viewers, on_progress=lambda run: stops.append(run.tick), stopped=stopped)
-    assert viewers.told[0]["paused"]
-    assert run.tick == viewers.told[0]["tick"] + 3
-    viewers = Viewers({"op": "pause"}, {"op": "play"}, {"op": "refresh"})
-    assert run.drive(run.tick + 20, commands=viewers) == run.tick
-    assert viewers.told[-1]["paused"]
-    assert viewers.told[-1]["entities"] == {"Fox": 12, "Hen": 7}
-
-
-def test_a_drive_ends_at_its_last_tick_or_when_it_is_stopped(run: Run):
-    assert run.drive(15) == 15
-    assert run.drive(10**9, stopped=lambda: run.tick > 20) > 20
-    assert not run.running
-
-
-def test_a_fault_in_a_drive_is_raised():
-    with make("strict", rate=1.0).start() as run, pytest.raises(wv.RunError, match="left a strict boundary"):
-        run.drive(100)
-
-
 def test_ids_and_places_agree_with_numpy(run: Run):
     run.step(9)
     table = run.entities(Fox)

@@ -324,6 +324,7 @@ def write(sim: Simulation) -> Written:
         observations=tuple(one for one, _ in watched),
         until=tuple(sim.conditions),
         dt=sim.dt,
+        radii=_radii(made),
     )
     return Written(made, text, program)
 
@@ -420,6 +421,14 @@ def _tied(model: Model, acts: list[Lowered]) -> tuple[tuple[str, ...], dict[int,
         for t, f in act.lowering.tied:
             tied.setdefault(t, {}).update(dict.fromkeys(model.fields[t][f].columns))
     return tuple(names), {t: tuple(columns) for t, columns in tied.items()}
+
+
+def _radii(made: Plan) -> tuple[float, ...]:
+    """Per type, the largest radius at which a behavior looks for it, 0 where none does."""
+    radii = [0.0] * len(made.model.kinds)
+    for look in (made.model.looks[n] for _, acts in made.behaviors for a in acts for n in a.lowering.looked):
+        radii[look.type] = max(radii[look.type], look.radius)
+    return tuple(radii)
 
 
 def _types(model: Model, phases: list[Phase]) -> tuple[TypeSpec, ...]:
