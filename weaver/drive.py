@@ -165,7 +165,7 @@ class Driver:
         self.moved = True
         self._run.resume(target if self._ticks is None else min(target, self._ticks), landed)
         if self._landed_at:
-            self._stand += 0.3 * (time.perf_counter() - self._landed_at - self._stand)
+            self._stand = time.perf_counter() - self._landed_at
             self._landed_at = 0.0
 
     def _seconds(self) -> float:

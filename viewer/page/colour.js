@@ -26,6 +26,16 @@ function gamma(v) {
   return x <= 0.0031308 ? 12.92 * x : 1.055 * x ** (1 / 2.4) - 0.055;
 }
 
+// [lightness, chroma, hue] of a colour, the way back.
+export function perceived(rgb) {
+  const [r, g, b] = rgb.map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
+  const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
+  const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
+  const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
+  const x = 1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s, y = 0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s;
+  return [0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s, Math.hypot(x, y), (Math.atan2(y, x) * 180) / Math.PI];
+}
+
 // For a field: violet, blue, green, yellow with lightness rising evenly. 0 <= t <= 1.
 export function ramp(t, light) {
   const [from, to] = light ? [0.3, 0.82] : [0.42, 0.94];
@@ -35,6 +45,40 @@ export function ramp(t, light) {
 // For a direction: all hues at one lightness. 0 <= t < 1 is the angle from +x, counter-clockwise.
 export function wheel(t, light) {
   return oklch(light ? 0.58 : 0.78, 0.15, 360 * t + 30);
+}
+
+// Like glowing iron: wine red, red, orange, pale yellow.
+export function heat(t, light) {
+  const [from, to] = light ? [0.3, 0.86] : [0.36, 0.96];
+  return oklch(from + (to - from) * t, 0.11 + 0.28 * t * (1 - t), 5 + 95 * t);
+}
+
+// Like moss: dark teal to pale green.
+export function moss(t, light) {
+  const [from, to] = light ? [0.34, 0.88] : [0.26, 0.9];
+  return oklch(from + (to - from) * t, 0.06 + 0.26 * t * (1 - t), 200 - 75 * t);
+}
+
+export function grey(t, light) {
+  const [from, to] = light ? [0.25, 0.86] : [0.36, 0.98];
+  return oklch(from + (to - from) * t, 0, 0);
+}
+
+// For what has a middle: blue below, orange above, near the ground's grey between.
+export function diverging(t, light) {
+  const far = Math.abs(2 * t - 1);
+  return oklch(light ? 0.88 - 0.36 * far : 0.42 + 0.4 * far, 0.15 * far, t < 0.5 ? 245 : 55);
+}
+
+export const MAPS = { ramp, heat, moss, grey, diverging, wheel };
+
+// For a crowd: from the faintest of a colour's hue to the strongest, against the ground.
+export function crowd(rgb) {
+  const [, chroma, hue] = perceived(rgb);
+  return (t, light) => {
+    const [from, to] = light ? [0.92, 0.48] : [0.34, 0.95];
+    return oklch(from + (to - from) * t, Math.min(chroma, 0.15) * (light ? 1.1 : 1.25 - 0.9 * t ** 2), hue);
+  };
 }
 
 const TYPE_HUES = [235, 70, 155, 350, 110, 300, 195, 30];
@@ -48,6 +92,14 @@ export function workerColour(worker, light) {
   return oklch(light ? 0.6 : 0.72, 0.13, 210 + 137.508 * worker);
 }
 
+// Of a label of an enumeration.
+export function labelColour(code, light) {
+  return oklch(light ? 0.6 : 0.76, 0.14, 250 + 137.508 * code);
+}
+
+export const ground = (light) => (light ? [0.961, 0.965, 0.973] : [0.039, 0.051, 0.075]);
+export const ink = (light) => (light ? [0.1, 0.13, 0.18] : [0.8, 0.86, 0.95]);
+
 export function parse(text) {
   const match = /^#([0-9a-f]{2})([0-9a-f]{2})([0-9a-f]{2})$/i.exec(text ?? "");
   return match ? match.slice(1).map((x) => parseInt(x, 16) / 255) : null;
@@ -55,9 +107,10 @@ export function parse(text) {
 
 export const css = (rgb) => `rgb(${rgb.map((v) => Math.round(v * 255)).join(" ")})`;
 
-// 256 colours as RGBA bytes, for a texture.
+// 256 colours of a map (its name, or a function like those above) as RGBA bytes, for a texture.
 export function table(map, light) {
+  const colour = typeof map === "function" ? map : (MAPS[map] ?? ramp);
   const bytes = new Uint8Array(1024);
-  for (let k = 0; k < 256; k++) bytes.set([...map(k / (map === wheel ? 256 : 255), light).map((v) => Math.round(v * 255)), 255], 4 * k);
+  for (let k = 0; k < 256; k++) bytes.set([...colour(k / (colour === wheel ? 256 : 255), light).map((v) => Math.round(v * 255)), 255], 4 * k);
   return bytes;
 }

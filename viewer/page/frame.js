@@ -1,27 +1,64 @@
-// Reads a frame: the layout stands in partitions/frames.py. The arrays look into the message, ready for WebGL.
+// Reads what the hub sends: the layout stands in partitions/frames.py. The arrays look into the message, ready for WebGL.
 
-const HEADER = 72, IDS = 1, HEADING = 2, SCALAR = 4;
-const padded = (size) => (size + 3) & ~3;
+const KINDS = {
+  u1: Uint8Array, i1: Int8Array, u2: Uint16Array, u4: Uint32Array, i8: BigInt64Array,
+  f2: Uint16Array, // halves as bits: WebGL reads them so; half() gives the number
+  f4: Float32Array, f8: Float64Array,
+};
+const FRAME = 0x57564632, MODEL = 0x57564d31; // "WVF2", "WVM1"
 
+export const isModel = (buffer) => magic(buffer) === MODEL;
+
+// -> {tick, interest, low, high, blocks: [{kind, about, arrays: {name: typed array}, shapes: {name: [...]}}]}
 export function decode(buffer) {
-  const view = new DataView(buffer);
-  if (buffer.byteLength < HEADER || view.getUint32(0, false) !== 0x57564631) throw new Error("not a frame of this version");
-  const bounds = [0, 1, 2, 3, 4, 5].map((k) => view.getFloat64(24 + 8 * k, true));
-  const frame = { tick: Number(view.getBigInt64(16, true)), low: bounds.slice(0, 3), high: bounds.slice(3), types: [] };
-  let at = HEADER;
-  const take = (Kind, length) => {
-    const array = new Kind(buffer, at, length);
-    at += padded(array.byteLength);
-    return array;
+  const { head, take } = open(buffer, FRAME);
+  const blocks = head.blocks.map(({ kind, about, arrays }) => ({ kind, about, ...take(arrays) }));
+  return { tick: head.tick, interest: head.interest, low: head.low, high: head.high, cost: head.cost, blocks };
+}
+
+// -> {name, positions, normals}: corners of triangles, xyz each
+export function decodeModel(buffer) {
+  const { head, take } = open(buffer, MODEL);
+  return { name: head.model, ...take(head.arrays).arrays };
+}
+
+// The first block of a kind whose `about` holds these values.
+export function find(frame, kind, about = {}) {
+  return frame?.blocks.find((block) => block.kind === kind && Object.entries(about).every(([key, value]) => block.about[key] === value)) ?? null;
+}
+
+// Metres of one row of a points block.
+export function place(frame, block, row) {
+  const p = block.arrays.positions;
+  return [0, 1, 2].map((k) => frame.low[k] + (p[3 * row + k] / 65535) * (frame.high[k] - frame.low[k]));
+}
+
+// Number of a half (IEEE 754 binary16).
+export function half(bits) {
+  const sign = bits & 0x8000 ? -1 : 1, exponent = (bits >> 10) & 31, fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+function magic(buffer) {
+  return buffer.byteLength < 8 ? 0 : new DataView(buffer).getUint32(0, false);
+}
+
+function open(buffer, wanted) {
+  if (magic(buffer) !== wanted) throw new Error("These bytes are not of this version.");
+  let at = 8 + new DataView(buffer).getUint32(4, true);
+  if (at > buffer.byteLength || at % 8) throw new Error("The head of these bytes is cut.");
+  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, at - 8)));
+  const take = (listed) => {
+    const arrays = {}, shapes = {};
+    for (const [name, kind, shape] of listed) {
+      const length = shape.reduce((a, b) => a * b, 1);
+      arrays[name] = new KINDS[kind](buffer, at, length);
+      shapes[name] = shape;
+      at += (arrays[name].byteLength + 7) & ~7;
+    }
+    return { arrays, shapes };
   };
-  for (let k = view.getUint32(4, true); k > 0; k--) {
-    const index = view.getUint32(at, true), n = view.getUint32(at + 4, true), flags = view.getUint32(at + 8, true);
-    at += 16;
-    const rows = { index, n, positions: take(Uint16Array, 3 * n), ids: null, heading: null, scalar: null };
-    if (flags & IDS) rows.ids = take(Uint32Array, 2 * n); // low and high halves
-    if (flags & HEADING) rows.heading = take(Int8Array, 3 * n);
-    if (flags & SCALAR) rows.scalar = take(Float32Array, n);
-    frame.types.push(rows);
-  }
-  return frame;
+  return { head, take };
 }

@@ -1,200 +1,274 @@
 // The page: what came from the hub goes to the scene and the panels, what the user does goes to the hub.
 // `window.S` is the state, open to tests and to the curious.
 
-import { Camera } from "./camera.js";
-import { parse, ramp, typeColour, wheel, workerColour } from "./colour.js";
-import { Scene } from "./draw.js";
-import { decode } from "./frame.js";
+import { Ranges, layerStyles, styles } from "./appearance.js";
+import { Capture } from "./capture.js";
+import { Charts, Samples } from "./charts.js";
+import * as colours from "./colour.js";
+import { $, el, keep, kept, text, toast } from "./dom.js";
+import { decode, decodeModel, isModel } from "./frame.js";
+import { Inspect, tip } from "./inspect.js";
+import { Wants } from "./interest.js";
+import { keys } from "./keys.js";
+import { Legend } from "./legend.js";
 import { Link } from "./link.js";
-import { Panel, round } from "./panel.js";
+import { Load } from "./load.js";
+import { Look } from "./look.js";
+import { count, round, short } from "./numbers.js";
+import { Parameters } from "./parameters.js";
+import { Scene } from "./scene.js";
+import { Selected } from "./selected.js";
+import { Share } from "./share.js";
+import { MOST_SELECTED, TABS, beginning, furnish, restore, unpack } from "./state.js";
 import { steer } from "./steer.js";
+import { Store } from "./store.js";
+import { Timeline } from "./timeline.js";
 
-const canvas = document.getElementById("scene");
+const PHONE = matchMedia("(max-width: 760px)");
+const PANELS_WAIT = 100; // ms between two fillings of the panels: they are read, not watched
+const SIDE = 340; // px, width of the side panel with its margin
+
+const canvas = $("scene");
 const S = (window.S = {
-  meta: null, fields: {}, status: {}, partitions: [], frame: null,
-  tick: null, received: 0, drawn: 0, counts: {}, shapes: {}, state: "connecting", connected: false,
-  shown: { partitions: true, grid: true, solid: false, light: matchMedia("(prefers-color-scheme: light)").matches },
-  styles: new Map(), camera: new Camera(), scene: new Scene(canvas),
-  ramp: (t) => ramp(t, S.shown.light), wheel: (t) => wheel(t, S.shown.light),
+  meta: null, you: null, status: {}, partitions: [], frame: null, tick: null, invalid: {}, drawn: { types: {}, n: 0 },
+  received: 0, drawnFrames: 0, connected: false, link: null, colours,
+  state: beginning(), store: new Store(PHONE.matches ? 24e6 : 96e6), arrived: new WeakMap(),
+  ranges: new Ranges(), selected: new Selected(), samples: new Samples(), moved: false,
+  get control() { return this.you?.control ?? true; },
   project: (...p) => S.camera.project([p[0], p[1], p[2] ?? 0]),
-  pixel, command: (command) => link.send(command),
+  pixel: (x, y) => S.scene.pixel(x, y),
+  command: (command) => S.link.send(command),
+  show, select, lookAt, goTo, radius, runs, speed, pace, changed, redraw,
 });
 
-let asked = false, owed = false, arrivals = [], moved = false;
+let asked = false, owed = false, filling = null, arrivals = [];
 
-const link = new Link({
-  onFrame(buffer) {
-    S.frame = decode(buffer);
-    S.tick = S.frame.tick;
-    S.received++;
-    S.counts = Object.fromEntries(S.frame.types.map((rows) => [rows.index, rows.n]));
-    S.scene.setFrame(S.frame);
-    restyle();
+try {
+  S.scene = new Scene(canvas);
+} catch (error) {
+  $("message").hidden = false;
+  text($("message"), `${error.message} The world cannot be drawn here; a newer browser, or one with graphics allowed, can.`);
+  throw error;
+}
+S.camera = S.scene.camera;
+const panels = { legend: new Legend(S), look: new Look(S), inspect: new Inspect(S), charts: new Charts(S), parameters: new Parameters(S), load: new Load(S) };
+S.timeline = new Timeline(S);
+S.capture = new Capture(S);
+S.share = new Share(S);
+S.wants = new Wants(S, S.command);
+S.link = new Link({ onFrame, onText, onState });
+document.body.classList.toggle("embedded", S.link.embedded);
+if (S.link.embedded) S.state.open = false;
+const theme = kept("theme");
+if (typeof theme === "boolean") S.state.light = theme;
+
+// What comes from the hub
+
+function onFrame(buffer) {
+  if (isModel(buffer)) {
+    const { name, arrays, positions, normals } = decodeModel(buffer);
+    S.scene.setModel(name, positions ?? arrays.positions, normals ?? arrays.normals);
+    return redraw();
+  }
+  const frame = decode(buffer), now = performance.now();
+  S.received++;
+  S.arrived.set(frame, now);
+  // Another tick order: a recording was wound back, or another run goes on here.
+  if (S.store.last !== null && frame.tick < S.store.last && !S.timeline.recording) S.store.clear();
+  S.store.add(frame, buffer.byteLength);
+  arrivals.push([now, frame.tick]);
+  arrivals = arrivals.filter(([t]) => now - t < 2000).slice(-120);
+  S.selected.note(frame, S.state.selected.map((one) => one.id));
+  panels.load.note(frame);
+  if (S.timeline.live) {
     owed = true;
-    const now = performance.now();
-    arrivals.push([now, S.tick]);
-    arrivals = arrivals.filter(([t]) => now - t < 2000).slice(-120);
-    redraw();
-  },
-  onText(news) {
-    if (news.meta) begin(news.meta);
-    if (news.fields) setFields(news.fields);
-    if (news.status) S.status = news.status;
-    if (news.partitions) S.partitions = news.partitions;
-    if (news.partitions || news.meta) rebuild();
-    panel.setRate(S.status.rate); // null: as fast as it can; undefined: not known
-    panel.setState(state());
-    redraw();
-  },
-  onState(name) {
-    S.connected = name === "connected";
-    S.state = name;
-    arrivals = [];
-    panel.setState(state());
-  },
-});
+    show(frame);
+  } else {
+    S.command({ op: "ack" }); // kept, not drawn
+    fill();
+  }
+}
 
-S.link = link;
+function onText(news) {
+  if (news.meta) begin(news.meta);
+  if (news.you) S.you = news.you;
+  if (news.status) S.status = { ...S.status, ...news.status };
+  if (news.partitions) S.partitions = news.partitions;
+  if (news.samples) S.samples.take(news.samples);
+  if (news.invalid) S.invalid = news.invalid.where ?? {};
+  if (news.refused) {
+    toast(`${news.refused.op}: ${news.refused.reason}`, "warn");
+    if (news.refused.op === "set") panels.parameters.refused();
+  }
+  if (news.partitions || news.meta) areas();
+  fill();
+  redraw();
+}
 
-const panel = new Panel({
-  command: S.command,
-  play: () => S.command({ op: S.status.paused ? "play" : "pause" }),
-  fit() {
-    S.camera.inset = panel.inset();
-    S.camera.fit();
-    moved = false;
-    redraw();
-  },
-  toggle,
-  colour(index, by) {
-    S.styles.get(index).by = by;
-    S.command({ op: "colour", type: S.meta.types[index].name, field: by.startsWith("field:") ? by.slice(6) : null });
-    restyle();
-    redraw();
-  },
-});
-
-function state() {
-  if (!S.connected) return S.state === "refused" ? "refused" : S.received || S.meta ? "lost" : S.state === "absent" ? "refused" : "connecting";
-  if (S.status.paused) return "paused";
-  return S.status.running === false ? "finished" : "running";
+function onState(name) {
+  S.connected = name === "connected";
+  S.where = name;
+  arrivals = [];
+  if (S.connected) S.wants.again();
+  fill();
 }
 
 function begin(meta) {
+  const again = S.meta && JSON.stringify(S.meta.types) === JSON.stringify(meta.types);
   S.meta = meta;
   S.partitions = meta.partitions ?? [];
-  S.styles = new Map(meta.types.map((type, index) => [index, { by: type.heading && meta.types.length === 1 ? "direction" : "", range: [0, 1], size: 1 }]));
-  S.shown.solid = meta.dim === 3;
-  panel.setMeta(meta);
-  panel.setToggles(S.shown);
-  S.camera.inset = panel.inset();
-  S.camera.setBox(meta.low, meta.high, !S.shown.solid);
-  restyle();
-}
-
-// All viewers share what is coloured by; the hub has the last word.
-function setFields(fields) {
-  S.fields = fields;
-  S.meta?.types.forEach((type, index) => {
-    const style = S.styles.get(index);
-    if (fields[type.name]) style.by = `field:${fields[type.name]}`;
-    else if (style.by.startsWith("field:")) style.by = "";
-  });
-  restyle();
-}
-
-function restyle() {
-  if (!S.meta) return;
-  const { light } = S.shown;
-  const total = Object.values(S.counts).reduce((a, b) => a + b, 0) || 1;
-  for (const [index, style] of S.styles) {
-    const type = S.meta.types[index], view = type.view ?? {};
-    style.colour = parse(view.color) ?? typeColour(index, light);
-    style.mode = style.by === "" ? 0 : style.by === "direction" ? 1 : 2;
-    style.size = view.size ?? spacing(total);
-    style.length = style.size * (view.size ? 1.2 : 1.8);
-    style.points = view.model === "point";
-    const scalar = S.frame?.types.find((rows) => rows.index === index)?.scalar;
-    if (style.mode === 2 && scalar) style.range = range(scalar, style);
-    panel.setStyle(index, style, light);
-  }
-}
-
-// Half the mean distance between entities, in steps so that births and deaths do not make them flicker.
-function spacing(n) {
-  const size = S.meta.high.map((h, k) => h - S.meta.low[k]).slice(0, S.meta.dim);
-  const room = (size.reduce((a, b) => a * b, 1) / n) ** (1 / S.meta.dim) * (S.meta.dim === 2 ? 0.5 : 0.38);
-  return Math.min(2 ** (Math.round(2 * Math.log2(room)) / 2), 0.025 * Math.max(...size));
-}
-
-// The range of the legend follows the values, but does not tremble with them.
-function range(values, style) {
-  let low = Infinity, high = -Infinity;
-  for (const v of values) {
-    if (v < low) low = v;
-    if (v > high) high = v;
-  }
-  if (!(low <= high)) return [0, 1];
-  const [a, b] = style.range, fresh = style.ranged !== style.by;
-  style.ranged = style.by;
-  return !fresh && a <= low && high <= b && high - low > 0.8 * (b - a) ? [a, b] : [low, high];
-}
-
-// Lines and areas that change rarely: grid, box, partitions, geometry.
-function rebuild() {
-  const { low, high, dim, geometry = [] } = S.meta, { light } = S.shown, lines = [], areas = [];
-  const ink = light ? [0.1, 0.13, 0.18] : [0.8, 0.86, 0.95];
-  const line = (from, to, colour, alpha, width) => lines.push({ from, to, colour: [...colour, alpha], width: width * devicePixelRatio });
-  const floor = low[2];
-  if (S.shown.grid) {
-    const step = round(Math.max(high[0] - low[0], high[1] - low[1]) / 7.9);
-    for (let x = Math.ceil(low[0] / step) * step; x <= high[0]; x += step) line([x, low[1], floor], [x, high[1], floor], ink, 0.07, 1);
-    for (let y = Math.ceil(low[1] / step) * step; y <= high[1]; y += step) line([low[0], y, floor], [high[0], y, floor], ink, 0.07, 1);
-  }
-  if (S.shown.partitions) {
-    for (const part of S.partitions) {
-      const colour = workerColour(part.worker, light), edge = 0.0006 * (high[0] - low[0]);
-      const [from, to] = [part.low.slice(), part.high.slice()];
-      if (dim === 2) {
-        // A hair inside, so that both neighbours' edges are seen.
-        for (const k of [0, 1]) [from[k], to[k]] = [from[k] + edge, to[k] - edge];
-        areas.push({ from: [from[0], from[1], floor], to: [to[0], to[1], floor], colour: [...colour, 0.09] });
-      }
-      box(from.concat(floor).slice(0, 3), to.concat(floor).slice(0, 3), dim, (a, b) => line(a, b, colour, 0.75, 1.2));
+  document.title = `${meta.app} · Weaver`;
+  text($("app"), meta.app);
+  const size = meta.high.slice(0, meta.dim).map((h, k) => short(h - meta.low[k])).join(" × ");
+  text($("about"), [size, [...new Set(meta.boundary)].join(", ")].filter(Boolean).join(" · "));
+  S.samples = new Samples();
+  S.scene.setWorld(meta);
+  furnish(S.state, meta);
+  if (!again) {
+    S.store.clear();
+    S.ranges = new Ranges();
+    S.state.solid = meta.dim === 3;
+    const camera = restore(S.state, S.link.packed && unpack(S.link.packed), meta);
+    if (S.link.embedded) S.state.open = false;
+    layout();
+    reset();
+    if (camera) {
+      S.camera.setState({ ...S.camera.state(), ...camera });
+      S.moved = true;
     }
   }
-  box(low, high, dim, (a, b) => line(a, b, ink, 0.4, 1.5));
-  for (const [a, b] of geometry) line([...a, floor].slice(0, 3), [...b, floor].slice(0, 3), ink, dim === 2 ? 0.95 : 0.5, dim === 2 ? 3 : 1.2);
-  S.scene.setStatic(lines, areas);
+  for (const panel of [panels.legend, panels.look, panels.inspect, panels.charts]) panel.begin();
+  $("run").replaceChildren(...[panels.parameters.begin(), ...panels.load.begin(), facts(meta)].filter(Boolean));
+  panels.parameters.update();
+  S.wants.later();
+  changed();
 }
 
-function box(low, high, dim, line) {
-  for (let corner = 0; corner < (dim === 2 ? 4 : 8); corner++) {
-    const at = (bits) => [0, 1, 2].map((k) => (bits & (1 << k) ? high[k] : low[k]));
-    for (let k = 0; k < dim; k++) if (!(corner & (1 << k))) line(at(corner), at(corner | (1 << k)));
-  }
+function facts(meta) {
+  const items = [["workers", meta.workers], ["seed", meta.seed], ["step", meta.dt], ["ticks", meta.ticks]].filter(([, v]) => v !== null && v !== undefined);
+  return el("dl", { class: "facts run-facts" }, items.map(([name, v]) => el("div", {}, el("dt", {}, name), el("dd", {}, name === "step" ? short(v) : count(v)))));
 }
 
-function toggle(name) {
-  S.shown[name] = !S.shown[name];
-  panel.setToggles(S.shown);
-  S.scene.setTheme(S.shown.light);
-  if (name === "solid" && S.meta) {
-    S.camera.inset = panel.inset();
-    S.camera.setBox(S.meta.low, S.meta.high, !S.shown.solid);
+// What the user does
+
+// Something was chosen: the scene, the panels and the hub follow.
+function changed() {
+  layout();
+  if (S.meta) {
+    Object.assign(S.scene.shown, S.state.shown, { trails: S.state.trails > 0 });
+    S.scene.setTheme(S.state.light);
+    S.scene.setClip(S.state.clip);
+    S.scene.setTrails(S.state.trails);
+    S.scene.setSelection(S.state.selected, radius());
+    areas();
+    dress();
+    S.wants.later();
   }
-  if (S.meta) rebuild();
-  restyle();
+  fill();
   redraw();
 }
 
-function resize() {
-  const ratio = devicePixelRatio;
-  [S.camera.width, S.camera.height] = [innerWidth, innerHeight];
-  [canvas.width, canvas.height] = [Math.round(innerWidth * ratio), Math.round(innerHeight * ratio)];
-  S.camera.inset = panel.inset();
-  if (!moved) S.camera.fit();
+function select(list) {
+  S.state.selected = list.slice(0, MOST_SELECTED);
+  if (!list.length) S.state.follow = false;
+  S.selected.note({ blocks: [] }, S.state.selected.map((one) => one.id));
+  changed();
+}
+
+function lookAt(place) {
+  S.camera.lookAt([...place, S.meta.low[2] ?? 0].slice(0, 3));
+  S.moved = true;
+  S.wants.later();
   redraw();
+}
+
+// To a bookmark.
+function goTo({ camera, solid }) {
+  S.state.solid = solid;
+  reset();
+  S.camera.setState({ ...S.camera.state(), ...camera });
+  S.moved = true;
+  changed();
+}
+
+// The whole world, from above or tilted.
+function reset() {
+  S.camera.inset = inset();
+  S.camera.setBox(S.meta.low, S.meta.high, !S.state.solid);
+  S.moved = false;
+}
+
+// How far the neighbourhood of the selected reaches; null: not known.
+function radius() {
+  const one = S.state.selected[0];
+  if (!one) return null;
+  return S.state.radius ?? S.meta.types[one.type].radius ?? null;
+}
+
+function showTab(name) {
+  S.state.tab = name;
+  S.state.open = true;
+  changed();
+}
+
+function picked(x, y, more) {
+  const found = S.scene.pick(x, y);
+  if (!found || found.id === undefined) return more ? null : select([]);
+  const one = { type: found.type, id: Number(found.id) };
+  const others = S.state.selected.filter((other) => other.id !== one.id);
+  S.state.tab = "inspect";
+  if (!PHONE.matches && !S.link.embedded) S.state.open = true;
+  select(more ? [one, ...others] : [one]);
+}
+
+function boxed(...corners) {
+  const found = S.scene.pickBox(...corners).map((one) => ({ type: one.type, id: Number(one.id ?? idOf(one)) }));
+  if (found.length > MOST_SELECTED) toast(`${count(found.length)} are in the box; the first ${MOST_SELECTED} are selected.`);
+  S.state.tab = "inspect";
+  select(found);
+}
+
+function idOf({ type, row }) {
+  return S.frame.blocks.find((b) => b.kind === "points" && b.about.type === type).arrays.ids[row];
+}
+
+function hover(x, y) {
+  const box = $("tip"), found = x === null || !S.meta || !S.frame ? null : S.scene.pick(x, y);
+  box.hidden = !found;
+  canvas.classList.toggle("over", Boolean(found && found.id !== undefined));
+  if (!found) return;
+  text(box, tip(S, found));
+  box.style.left = `${Math.min(x + 14, innerWidth - box.offsetWidth - 8)}px`;
+  box.style.top = `${Math.min(y + 16, innerHeight - box.offsetHeight - 8)}px`;
+}
+
+// What is seen
+
+function show(frame) {
+  S.frame = frame;
+  S.tick = frame.tick;
+  S.scene.setFrame(frame);
+  for (const one of S.state.selected) one.type = S.selected.row(frame, one.id)?.type ?? one.type;
+  if (S.state.follow && S.state.selected.length) {
+    const row = S.selected.row(frame, S.state.selected[0].id);
+    if (Array.isArray(row?.fields.position)) lookAt(row.fields.position);
+  }
+  dress();
+  if (S.state.shown.partitions && S.state.areas === "load") areas();
+  fill();
+  redraw();
+}
+
+function dress() {
+  styles(S).forEach((style, index) => {
+    const { field, ...drawn } = style;
+    S.scene.setStyle(index, drawn);
+  });
+  layerStyles(S).forEach(({ field, ...drawn }, index) => S.scene.setLayer(index, drawn));
+}
+
+function areas() {
+  if (S.meta) S.scene.setPartitions(panels.load.areas());
 }
 
 function redraw() {
@@ -202,21 +276,82 @@ function redraw() {
   asked = true;
   requestAnimationFrame(() => {
     asked = false;
-    draw();
+    if (S.meta) S.drawn = S.scene.draw();
+    scale();
     if (owed) {
       owed = false;
-      S.drawn++;
-      link.send({ op: "ack" });
+      S.drawnFrames++;
+      S.command({ op: "ack" });
     }
+    if (S.capture.recorder) redraw();
   });
 }
 
-function draw() {
-  const ground = S.shown.light ? [0.961, 0.965, 0.973] : [0.039, 0.051, 0.075];
-  S.shapes = S.scene.draw(S.camera, (index) => S.styles.get(index) ?? { colour: [0.5, 0.5, 0.5], mode: 0, range: [0, 1], size: 1, length: 1 }, ground);
-  panel.setCounts(S.counts);
-  panel.setClock(S.tick ?? S.status.tick ?? 0, speed(), pace());
-  panel.setScale(S.camera.flat && S.meta ? S.camera.unit : null);
+// A round length near 90 pixels, in the unit of the world, which only its author knows.
+function scale() {
+  const shown = S.meta && S.camera.flat;
+  $("scale").hidden = !shown;
+  if (!shown) return;
+  const length = round(S.camera.unit * 90);
+  $("scale-bar").style.width = `${length / S.camera.unit}px`;
+  text($("scale-text"), length >= 1000 && length < 1e6 ? count(length) : short(length));
+}
+
+// The panels show what is so, soon.
+function fill() {
+  filling ??= setTimeout(() => {
+    filling = null;
+    S.timeline.update();
+    if (!S.meta) return;
+    panels.legend.update();
+    if (!S.state.open) return;
+    if (S.state.tab === "run") {
+      panels.parameters.update();
+      panels.load.update();
+    } else panels[S.state.tab].update();
+  }, PANELS_WAIT);
+}
+
+function layout() {
+  const { state } = S, root = document.documentElement;
+  root.classList.toggle("light", state.light);
+  document.body.classList.toggle("open", state.open);
+  $("toggle-panel").setAttribute("aria-pressed", String(state.open));
+  $("toggle-grid").setAttribute("aria-pressed", String(state.shown.grid));
+  $("toggle-partitions").setAttribute("aria-pressed", String(state.shown.partitions));
+  $("toggle-solid").setAttribute("aria-pressed", String(state.solid));
+  $("toggle-light").setAttribute("aria-pressed", String(state.light));
+  $("toggle-partitions").hidden = !S.partitions.length;
+  $("panel").hidden = !state.open;
+  for (const name of TABS) {
+    $(`tab-${name}`).setAttribute("aria-selected", String(name === state.tab));
+    $(`tab-${name}`).tabIndex = name === state.tab ? 0 : -1;
+    $(name).hidden = name !== state.tab;
+  }
+}
+
+// What the panels cover, CSS pixels.
+function inset() {
+  if (S.link.embedded) return { left: 12, right: 12, top: 12, bottom: 96 };
+  if (PHONE.matches) return { left: 14, right: 60, top: 110, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
+  return { left: innerWidth > 1000 ? 256 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
+}
+
+function resize() {
+  const ratio = Math.min(devicePixelRatio, 2);
+  [S.camera.width, S.camera.height] = [innerWidth, innerHeight];
+  [canvas.width, canvas.height] = [Math.round(innerWidth * ratio), Math.round(innerHeight * ratio)];
+  S.camera.inset = inset();
+  if (S.meta && !S.moved) S.camera.fit();
+  redraw();
+}
+
+// How it goes
+
+function runs() {
+  if (!S.connected) return S.where === "refused" ? "refused" : S.received || S.meta ? "lost" : S.where === "absent" ? "refused" : "connecting";
+  if (S.status.paused) return "paused";
+  return S.status.running === false ? "finished" : "running";
 }
 
 function pace() {
@@ -230,32 +365,52 @@ function speed() {
   return ((arrivals.at(-1)[1] - arrivals[0][1]) * 1000) / (arrivals.at(-1)[0] - arrivals[0][0]);
 }
 
-// Colour at a CSS pixel, drawn afresh: [r, g, b], 0..255.
-function pixel(x, y) {
-  draw();
-  const { gl } = S.scene, ratio = canvas.height / S.camera.height, out = new Uint8Array(4);
-  gl.readPixels(Math.floor(x * ratio), canvas.height - 1 - Math.floor(y * ratio), 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, out);
-  return [...out.slice(0, 3)];
-}
+// Wires
 
-steer(canvas, S.camera, () => {
-  moved = true;
+const toggle = (id, act) => ($(id).onclick = () => {
+  act(S.state);
+  changed();
+});
+toggle("toggle-grid", (state) => (state.shown.grid = !state.shown.grid));
+toggle("toggle-partitions", (state) => (state.shown.partitions = !state.shown.partitions));
+toggle("toggle-light", (state) => keep("theme", (state.light = !state.light)));
+toggle("toggle-solid", (state) => {
+  state.solid = !state.solid;
+  if (S.meta) reset();
+});
+toggle("toggle-panel", (state) => {
+  state.open = !state.open;
+  if (S.meta && !S.moved) {
+    S.camera.inset = inset();
+    S.camera.fit();
+  }
+});
+toggle("fit", () => S.meta && (S.camera.inset = inset(), S.camera.fit(), S.moved = false));
+for (const name of TABS) $(`tab-${name}`).onclick = () => showTab(name);
+$("tabs").addEventListener("keydown", ({ key }) => {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[key];
+  if (!by) return;
+  const next = TABS[(TABS.indexOf(S.state.tab) + by + TABS.length) % TABS.length];
+  showTab(next);
+  $(`tab-${next}`).focus();
+});
+const moved = () => {
+  S.moved = true;
+  S.wants.later();
   redraw();
+};
+steer(canvas, S.camera, { changed: moved, click: picked, box: boxed, hover });
+keys({
+  nudge: (by) => S.timeline.nudge(by),
+  escape: () => (!S.timeline.live && !S.timeline.recording ? S.timeline.toLive() : select([])),
+  zoom(factor) {
+    S.camera.zoom(factor, innerWidth / 2, innerHeight / 2);
+    moved();
+  },
 });
 addEventListener("resize", resize);
-addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.matches("select, input")) return;
-  const keys = {
-    " ": () => document.getElementById("play").click(),
-    ".": () => document.getElementById("step").click(),
-    f: () => document.getElementById("fit").click(),
-    p: () => toggle("partitions"), g: () => toggle("grid"), v: () => toggle("solid"), t: () => toggle("light"),
-  };
-  if (!keys[event.key]) return;
-  event.preventDefault();
-  keys[event.key]();
-});
-S.scene.setTheme(S.shown.light);
-panel.setToggles(S.shown);
+setInterval(() => S.meta && S.timeline.update(), 250); // a picture grows older without any message
+layout();
 resize();
-link.open();
+S.timeline.update();
+S.link.open();
