@@ -22,7 +22,7 @@ from viewer.look import Look
 from viewer.models import NAMES, POINTED, built_in
 
 LIGHT = np.array([-0.4, -0.5, 0.8]) / np.linalg.norm([-0.4, -0.5, 0.8])
-TRIANGLES, LIVE_TRIANGLES = 800_000, 150_000
+TRIANGLES, LIVE_TRIANGLES = 500_000, 150_000
 """A picture, and a window's frame, has at most about so many; those who are nearest get their models."""
 SQUARES = 400_000
 """Beyond so many small entities they become points."""
@@ -104,6 +104,7 @@ class View:
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of many."""
+    meshes = [mesh for mesh in meshes if len(mesh)]
     if len(meshes) == 1:
         return meshes[0]
     return Mesh(
@@ -120,7 +121,7 @@ def entity_size(meta: Mapping[str, Any], type: int, total: int, pointed: bool) -
     dim = meta["dim"]
     size = [high - low for low, high in zip(meta["low"], meta["high"], strict=True)][:dim]
     room = (math.prod(size) / max(total, 1)) ** (1 / dim)
-    usual = min(room * (0.5 if dim == 2 else 0.38), 0.025 * max(size)) * (1.8 if pointed else 1.0)
+    usual = min(room * (0.5 if dim == 2 else 0.38), 0.018 * max(size)) * (1.8 if pointed else 1.0)
     return float(min([usual, *(float(other) for other in sizes if other)]))
 
 
@@ -213,7 +214,8 @@ def _template(name: str, pixels: float, most: int, models: Mapping[str, Model]) 
     if name not in NAMES:
         return models[name] if name in models else built_in("cone")
     fine = 2 if pixels >= LARGE else 0 if pixels < 6 else 1
-    while fine and len(built_in(name, fine)[0]) > 3 * most:
+    # Two of three may go without: those behind are hidden by those before them.
+    while fine and len(built_in(name, fine)[0]) > 9 * most:
         fine -= 1
     return built_in(name, fine)
 
