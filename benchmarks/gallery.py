@@ -69,7 +69,7 @@ PICTURES = [
     ),
     Shown("gas", "Hard discs, coloured by their speed.", f"--set side=80 --ticks 300 --size {MAP}"),
     Shown("life", "Gosper's gun and its gliders.", f"--set size=80 --ticks 200 --size {MAP}"),
-    Shown("melt", "A crystal of 32,000 atoms that has melted.", f"--ticks 200 --size {SPACE}"),
+    Shown("melt", "A crystal of 32,000 atoms that has melted.", "--ticks 200 --size 960x560"),
     Shown("pathfinding", "Two streams cross a field of discs.", f"--set walkers=600 --ticks 600 --size {MAP}"),
     Shown(
         "rumour",
