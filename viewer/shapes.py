@@ -22,7 +22,7 @@ from viewer.look import Look
 from viewer.models import NAMES, POINTED, built_in
 
 LIGHT = np.array([-0.4, -0.5, 0.8]) / np.linalg.norm([-0.4, -0.5, 0.8])
-TRIANGLES, LIVE_TRIANGLES = 700_000, 150_000
+TRIANGLES, LIVE_TRIANGLES = 700_000, 300_000
 """A picture, and a window's frame, has at most about so many; those who are nearest get their models."""
 SQUARES = 400_000
 """Beyond so many small entities they become points."""
