@@ -15,7 +15,11 @@ def faults(seen):
     if not seen.value("Boolean(window.axe)"):
         seen.page.evaluate(source + "; undefined")
     found = seen.value("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [(f["id"], f["impact"], [node["target"] for node in f["nodes"]][:4]) for f in found if f["impact"] in ("serious", "critical")]
+    return [
+        (f["id"], f["impact"], [node["target"] for node in f["nodes"]][:4])
+        for f in found
+        if f["impact"] in ("serious", "critical")
+    ]
 
 
 def furnished(seen):

@@ -15,7 +15,11 @@ def few(seen, tick, chosen=(), at=FEW, **fields):
         for i in chosen
     ]  # fmt: skip
     energy = 40 + np.arange(6) + tick / 10
-    seen.frame(tick, points(seen.meta, at, ids=40 + np.arange(6), heading=np.ones((6, 2)), columns={"energy": energy}), selected(*rows))
+    seen.frame(
+        tick,
+        points(seen.meta, at, ids=40 + np.arange(6), heading=np.ones((6, 2)), columns={"energy": energy}),
+        selected(*rows),
+    )
 
 
 def click(seen, x, y, **options):
@@ -71,7 +75,9 @@ def test_neighbours_are_counted_within_the_radius_also_beyond_a_seam(look):
     few(seen, 1)
     click(seen, 100, 100)
     few(seen, 2, [40])
-    seen.wait("document.getElementById('neighbours')?.textContent === '2'")  # 15 and 25 m away, 30 m is the type's radius
+    seen.wait(
+        "document.getElementById('neighbours')?.textContent === '2'"
+    )  # 15 and 25 m away, 30 m is the type's radius
     assert seen.value("S.scene.neighbours.length") == 2
     seen.page.fill("#radius", "36")
     seen.page.press("#radius", "Enter")
