@@ -25,7 +25,7 @@ def faults(seen):
 def furnished(seen):
     seen.scenery(1, chosen=[3, 4])
     seen.stage.tell(samples=SAMPLES, status={"tick": 1, "running": True, "paused": False, "rate": 10})
-    seen.value("S.select([{type: 0, id: 3}, {type: 0, id: 4}])")
+    seen.value("S.select([{type: 0, id: '3'}, {type: 0, id: '4'}])")
     seen.frame(2, LOAD)
     seen.scenery(3, chosen=[3, 4])
 

@@ -270,12 +270,18 @@ def test_the_page_comes_back_after_the_connection_was_lost_and_asks_again(look):
     seen = look()
     seen.page.fill("#type-0-where", "energy > 2")
     seen.interest(lambda said: said["types"]["Sheep"]["where"] == "energy > 2")
+    seen.scenery(1)
+    seen.page.mouse.move(500, 300)
+    seen.page.mouse.wheel(0, -200)
+    seen.wait("S.moved")
+    there = seen.value("S.camera.state()")
     seen.stage.said.clear()
     seen.value("S.link.socket.close()")
     seen.wait("S.connected")
     seen.interest(lambda said: said["types"]["Sheep"]["where"] == "energy > 2")
     seen.scenery(2)
     assert seen.page.input_value("#type-0-where") == "energy > 2"
+    assert seen.value("S.camera.state()") == there
 
 
 def test_a_wrong_token_is_told_and_nothing_is_seen(browser, look):

@@ -132,7 +132,8 @@ def test_who_may_only_watch_sees_why_the_controls_do_nothing(look, shots):
 
 
 @pytest.mark.parametrize(
-    "key, place", [("g", "#toggle-grid"), ("t", "#toggle-light"), ("v", "#toggle-solid"), ("p", "#toggle-partitions")]
+    ("key", "place"),
+    [("g", "#toggle-grid"), ("t", "#toggle-light"), ("v", "#toggle-solid"), ("p", "#toggle-partitions")],
 )
 def test_keys_press_the_tools(look, key, place):
     seen = look()
