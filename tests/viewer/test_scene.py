@@ -334,6 +334,33 @@ def test_a_large_crowd_of_specks_is_lit_coloured_cut_and_picked_as_a_small_one(s
     assert near(stage.pixel(300.2, 320.2), (GROUND + 255) / 2, 3)
 
 
+def test_specks_in_space_look_as_webgl_draws_them_and_the_nearest_is_in_front(stage):
+    stage.world(world(3))
+    rng = np.random.default_rng(4)
+    places = rng.random((40_000, 3)) * (150, 400, 200)
+    lone = np.array([(250, 100, 50), (300, 300, 150), (390, 200, 20), (380, 20, 190)], float)
+    eye = np.array(stage.value("S.camera.eye"))
+    behind = lone[:1] + 0.1 * (lone[:1] - eye)  # in the same line of sight, but farther
+    places[-5:] = np.concatenate([lone, behind])
+    heading = rng.normal(size=(40_000, 3))
+    energy = rng.random(40_000)
+    energy[-5:] = 0, 0.4, 0.7, 1, 1
+    block = points(places, heading, columns=[("energy", energy)], high=(400, 400, 200))
+    stage.value("S.setStyle(0, {model: 'point', size: 1})")
+    stage.show(block)
+    for by in ("'direction'", "0", "'type'"):
+        stage.value(f"S.card.slow = true, S.setStyle(0, {{by: {by}}})")
+        written = [stage.pixel(*place) for place in lone]
+        assert stage.value("S.entities.types.get(0).specks")
+        for row in range(39_995, 39_999):
+            found = stage.value("(p) => S.pick(...p)", stage.project(*places[row]))
+            assert found["row"] == row
+        stage.value("S.card.slow = false")
+        drawn = [stage.pixel(*place) for place in lone]
+        assert not stage.value("S.entities.types.get(0).specks")
+        assert np.abs(np.array(written) - drawn).max() < 16, by
+
+
 def test_picks_in_space_give_the_nearest(stage):
     stage.world(world(3))
     rng = np.random.default_rng(8)

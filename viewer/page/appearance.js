@@ -77,6 +77,13 @@ export function layerStyles(S) {
 }
 
 // A strip of a map as CSS.
+const strips = new Map();
 export function gradient(map, light, angle = "90deg") {
+  const key = `${map} ${light} ${angle}`;
+  if (!strips.has(key)) strips.set(key, strip(map, light, angle));
+  return strips.get(key);
+}
+
+function strip(map, light, angle) {
   return `linear-gradient(${angle}, ${Array.from({ length: 13 }, (_, k) => css(MAPS[map](k / 12, light))).join(", ")})`;
 }

@@ -14,9 +14,11 @@ export class Samples {
   constructor() {
     this.ticks = [];
     this.values = {};
+    this.edition = 0;
   }
 
   take({ from, ticks, values }) {
+    this.edition++;
     this.ticks = [...this.ticks.slice(0, from), ...ticks];
     for (const [name, list] of Object.entries(values)) {
       const before = (this.values[name] ?? []).slice(0, from);
@@ -64,7 +66,11 @@ export class Charts {
 
   update() {
     const { S } = this, { light } = S.state, { ticks } = S.samples, at = S.timeline.live ? null : S.tick;
-    for (const { observation, chart: root, value, key: keys } of this.made) {
+    const seen = `${S.samples.edition} ${at} ${light}`;
+    for (const one of this.made) {
+      const { observation, chart: root, value, key: keys } = one, drawn = `${seen} ${root.clientWidth}`;
+      if (one.drawn === drawn) continue;
+      one.drawn = drawn;
       const list = S.samples.values[observation.name] ?? [], last = list.findLastIndex((v, k) => v !== null && (at === null || ticks[k] <= at));
       const latest = list[last] ?? null;
       root.classList.toggle("waiting", latest === null);

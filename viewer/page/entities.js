@@ -44,6 +44,12 @@ export class Entities {
     }
   }
 
+  // Whether a type is drawn without WebGL.
+  specks(style, type, view, name, pixels, least) {
+    const plain = pixels < LEAST_PIXELS || name === "disc" || name === "point" || name === "ball";
+    return this.card.slow && plain && Math.max(pixels, least) <= LARGEST && type.n > FEW && style.sizeBy === null;
+  }
+
   // Of those that were drawn as specks the one nearest to a place on the picture: [type, row] or null.
   nearestSpeck(x, y, reach, view) {
     for (const [index, type] of [...this.types].reverse()) {
@@ -75,11 +81,12 @@ export class Entities {
     const rows = mesh ? this.nearest(type, (style.size * scale) / (sure * view.dense), view) : { n: 0, cut: 0 };
     gl.depthMask(style.opacity === 1 || pick);
     let drawn = mesh && !rows.n ? "point" : name;
-    const least = (type.n > 50000 ? 1.6 : 2.4) * view.dense, specks = Math.max(pixels, least);
-    if (this.card.slow && view.flat && !rows.n && !pick && (small || name === "disc" || name === "point") && specks <= LARGEST && type.n > FEW && style.sizeBy === null) {
+    const least = (type.n > 300000 ? 1.2 : type.n > 50000 ? 1.6 : 2.4) * view.dense; // of so many each is a grain
+    if (this.specks(style, type, view, name, pixels, least) && !rows.n && !pick) {
       const mode = this.mode(style, type.block);
-      this.splat.draw(type.block, style, view, specks, mode, this.tables.of(style, mode, view.light).bytes);
+      this.splat.draw(type.block, style, view, style.size * scale, least, mode, this.tables.of(style, mode, view.light).bytes);
       type.specks = true;
+      gl.depthMask(true);
       return "point";
     }
     if (rows.n < type.n) {

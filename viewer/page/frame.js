@@ -49,7 +49,9 @@ function open(buffer, wanted) {
   if (magic(buffer) !== wanted) throw new Error("These bytes are not of this version.");
   let at = 8 + new DataView(buffer).getUint32(4, true);
   if (at > buffer.byteLength || at % 8) throw new Error("The head of these bytes is cut.");
-  const head = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, at - 8)));
+  // Ids beyond 2 ** 53 would lose their last digits: they are read as text.
+  const text = new TextDecoder().decode(new Uint8Array(buffer, 8, at - 8));
+  const head = JSON.parse(text.replace(/"id": ?(-?[0-9]{16,})/g, '"id": "$1"'));
   const take = (listed) => {
     const arrays = {}, shapes = {};
     for (const [name, kind, shape] of listed) {

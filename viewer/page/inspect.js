@@ -22,10 +22,10 @@ export class Inspect {
     const form = el("form", { class: "line find" }, icon("find"), input, el("button", { class: "solid", id: "find-go" }, "Find"));
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      const id = Number(input.value.trim().replace("#", ""));
+      const id = input.value.trim().replace("#", "");
       this.missing("");
-      if (input.value.trim() === "" || !Number.isSafeInteger(id) || id < 0) return this.missing("An id is a whole number.");
-      this.find(id);
+      if (!/^[0-9]{1,19}$/.test(id)) return this.missing("An id is a whole number.");
+      this.find(String(BigInt(id)));
     });
     this.note = el("p", { class: "error", id: "find-error", role: "alert", hidden: true });
     this.body = el("div", { id: "inspected" });
@@ -41,7 +41,7 @@ export class Inspect {
   find(id) {
     const { S } = this;
     let type = 0;
-    for (const { kind, about, arrays } of S.frame?.blocks ?? []) if (kind === "points" && arrays.ids.some((one) => Number(one) === id)) type = about.type;
+    for (const { kind, about, arrays } of S.frame?.blocks ?? []) if (kind === "points" && arrays.ids.includes(BigInt(id))) type = about.type;
     this.sought = { id, until: performance.now() + PATIENCE };
     setTimeout(() => this.update(), PATIENCE + 100);
     S.select([{ type, id }]);
@@ -148,7 +148,7 @@ export class Inspect {
     this.rows = el("tbody", {});
     this.total = el("h2", { class: "grow" });
     return [
-      el("div", { class: "line" }, this.total, el("button", { type: "button", onclick: () => S.select([]) }, icon("close"), "Deselect")),
+      this.total,
       el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Selection" }, el("table", { id: "selection" }, el("thead", {}, el("tr", {}, this.heads)), this.rows)),
     ];
   }
@@ -159,7 +159,7 @@ export class Inspect {
     const cell = ({ one, row }, key) => (key === "id" ? one.id : key === "type" ? S.meta.types[one.type].name : row?.fields[key] ?? null);
     const rank = (item) => {
       const v = cell(item, sort.key);
-      return typeof v === "string" ? v : scalar(v);
+      return sort.key === "id" ? BigInt(v) : typeof v === "string" ? v : scalar(v);
     };
     const items = selected.map((one) => ({ one, row: S.selected.row(S.frame, one.id) }));
     items.sort((a, b) => {
@@ -188,5 +188,5 @@ export function tip(S, picked) {
   }
   const type = S.meta.types[picked.type], points = block(S.frame, "points", { type: picked.type });
   const columns = (points?.about.columns ?? []).map((column, k) => `${column.field} ${value(points.arrays[`column${k}`][picked.row], labelsOf(fieldOf(type, column.field)))}`);
-  return [`${type.name} #${picked.id}`, ...columns].join(" · ");
+  return [`${type.name} #${points ? points.arrays.ids[picked.row] : picked.id}`, ...columns].join(" · ");
 }

@@ -16,7 +16,7 @@ export class Legend {
   begin() {
     const { meta } = this.S;
     const make = (name) => {
-      const item = { swatch: el("span", { class: "swatch" }), count: el("span", { class: "count" }), by: el("p", { class: "by" }), bar: el("div", { class: "bar" }), ends: el("div", { class: "ends" }, el("span"), el("span"), el("span")), codes: el("ul", { class: "codes" }) };
+      const item = { swatch: el("span", { class: "swatch" }), count: el("span", { class: "count" }), by: el("p", { class: "by" }), bar: el("div", { class: "bar" }), ends: el("div", { class: "ends" }, Array.from({ length: 5 }, () => el("span"))), codes: el("ul", { class: "codes" }) };
       item.note = el("span", { class: "note" });
       item.root = el("div", { class: "item" }, el("p", { class: "who" }, item.swatch, el("span", { class: "who-name" }, name), item.note, item.count), item.by, item.bar, item.ends, item.codes);
       return item;
@@ -67,7 +67,8 @@ export class Legend {
     if (item.bar.hidden) return;
     item.bar.style.background = gradient(map, light);
     const [low, high] = style.range ?? [0, 1];
-    const words = direction ? ["→", "←", "→"] : low < high ? [low, (low + high) / 2, high].map((v) => tidy(v, high - low)) : ["", tidy(low, 0), ""];
+    const number = (t) => tidy(low + t * (high - low), high - low);
+    const words = direction ? ["→", "↑", "←", "↓", "→"] : low < high ? [number(0), "", number(0.5), "", number(1)] : ["", "", number(0), "", ""];
     words.forEach((word, k) => text(item.ends.children[k], word));
   }
 }

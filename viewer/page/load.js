@@ -30,7 +30,7 @@ export class Load {
     this.rows = el("tbody", {});
     this.wait = el("p", { class: "faint" }, "Asking the workers …");
     this.table = el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Partitions" },
-      el("table", { id: "partition-table" }, el("thead", {}, el("tr", {}, ["no.", "worker", "entities", "time"].map((name) => el("th", { scope: "col" }, name)))), this.rows));
+      el("table", { id: "partition-table" }, el("thead", {}, el("tr", {}, ["no.", "worker", "entities", "a tick"].map((name) => el("th", { scope: "col" }, name)))), this.rows));
     const key = el("p", { class: "key" }, PARTS.map((name) => el("span", {}, el("span", { class: `swatch ${name}` }), name)));
     return [
       card("Partitions", [el("div", { class: "segments", role: "group", "aria-label": "Partitions over the world" }, this.off, this.choices), this.table], { id: "partitions" }),
@@ -43,14 +43,19 @@ export class Load {
     if (found) this.last = found.about;
   }
 
+  // Seconds of a tick that a partition takes.
+  perTick(part) {
+    return part.seconds / Math.max(this.last.workers.find((w) => w.worker === part.worker)?.ticks ?? 1, 1);
+  }
+
   // What Scene.setPartitions takes.
   areas() {
-    const { S } = this, { light } = S.state, loads = new Map((this.last?.partitions ?? []).map((p) => [p.number, p]));
-    const most = Math.max(...[...loads.values()].map((p) => p.seconds), 1e-12);
+    const { S } = this, { light } = S.state, loads = new Map((this.last?.partitions ?? []).map((p) => [p.number, this.perTick(p)]));
+    const most = Math.max(...loads.values(), 1e-12);
     return S.partitions.map((part, k) => {
       const load = loads.get(part.number ?? k), by = S.state.areas === "load";
-      const rgb = by ? (load ? MAPS.ramp(load.seconds / most, light) : [0.5, 0.5, 0.5]) : workerColour(part.worker, light);
-      return { low: part.low, high: part.high, rgb, label: by ? (load ? seconds(load.seconds) : "") : `worker ${part.worker}` };
+      const rgb = by ? (load === undefined ? [0.5, 0.5, 0.5] : MAPS.ramp(load / most, light)) : workerColour(part.worker, light);
+      return { low: part.low, high: part.high, rgb, label: by ? (load === undefined ? "" : seconds(load)) : `worker ${part.worker}` };
     });
   }
 
@@ -77,6 +82,6 @@ export class Load {
     });
     while (this.rows.children.length > last.partitions.length) this.rows.lastChild.remove();
     while (this.rows.children.length < last.partitions.length) this.rows.append(el("tr", {}, [0, 1, 2, 3].map(() => el("td"))));
-    last.partitions.forEach((part, k) => [String(part.number), String(part.worker), count(part.entities), seconds(part.seconds)].forEach((words, c) => text(this.rows.children[k].children[c], words)));
+    last.partitions.forEach((part, k) => [String(part.number), String(part.worker), count(part.entities), seconds(this.perTick(part))].forEach((words, c) => text(this.rows.children[k].children[c], words)));
   }
 }

@@ -1,7 +1,7 @@
 // The page: what came from the hub goes to the scene and the panels, what the user does goes to the hub.
 // `window.S` is the state, open to tests and to the curious.
 
-import { Ranges, layerStyles, styles } from "./appearance.js";
+import { Ranges, block, layerStyles, styles } from "./appearance.js";
 import { Capture } from "./capture.js";
 import { Charts, Samples } from "./charts.js";
 import * as colours from "./colour.js";
@@ -122,7 +122,12 @@ function begin(meta) {
   const size = meta.high.slice(0, meta.dim).map((h, k) => short(h - meta.low[k])).join(" × ");
   text($("about"), [size, [...new Set(meta.boundary)].join(", ")].filter(Boolean).join(" · "));
   S.samples = new Samples();
+  const stood = again && S.camera.state();
   S.scene.setWorld(meta);
+  if (stood) {
+    S.camera.setState(stood);
+    if (S.frame) S.scene.setFrame(S.frame);
+  }
   furnish(S.state, meta);
   if (!again) {
     S.store.clear();
@@ -214,7 +219,7 @@ function showTab(name) {
 function picked(x, y, more) {
   const found = S.scene.pick(x, y);
   if (!found || found.id === undefined) return more ? null : select([]);
-  const one = { type: found.type, id: Number(found.id) };
+  const one = named(found);
   const others = S.state.selected.filter((other) => other.id !== one.id);
   S.state.tab = "inspect";
   if (!PHONE.matches && !S.link.embedded) S.state.open = true;
@@ -222,14 +227,15 @@ function picked(x, y, more) {
 }
 
 function boxed(...corners) {
-  const found = S.scene.pickBox(...corners).map((one) => ({ type: one.type, id: Number(one.id ?? idOf(one)) }));
+  const found = S.scene.pickBox(...corners).map(named);
   if (found.length > MOST_SELECTED) toast(`${count(found.length)} are in the box; the first ${MOST_SELECTED} are selected.`);
   S.state.tab = "inspect";
   select(found);
 }
 
-function idOf({ type, row }) {
-  return S.frame.blocks.find((b) => b.kind === "points" && b.about.type === type).arrays.ids[row];
+// Ids are text: those of the born are beyond what a number holds.
+function named({ type, row }) {
+  return { type, id: String(block(S.frame, "points", { type }).arrays.ids[row]) };
 }
 
 function hover(x, y) {
@@ -332,8 +338,8 @@ function layout() {
 
 // What the panels cover, CSS pixels.
 function inset() {
-  if (S.link.embedded) return { left: 12, right: 12, top: 12, bottom: 96 };
-  if (PHONE.matches) return { left: 14, right: 60, top: 110, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
+  if (S.link.embedded) return { left: innerWidth > 640 ? 226 : 40, right: 60, top: 12, bottom: 110 };
+  if (PHONE.matches) return { left: 40, right: 58, top: S.state.open ? 96 : 220, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
   return { left: innerWidth > 1000 ? 256 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
 }
 

@@ -6,7 +6,7 @@ export const count = (n) => Math.round(n).toLocaleString("en");
 export function short(v, digits = 3) {
   if (v === null || v === undefined || Number.isNaN(v)) return "–";
   if (v === Infinity || v === -Infinity) return v > 0 ? "∞" : "−∞";
-  if (Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3)) return v.toExponential(Math.max(digits - 2, 1)).replace("e+", "e").replace("-", "−");
+  if (Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3)) return v.toExponential(Math.max(digits - 2, 1)).replace(/\.0+e/, "e").replace("e+", "e").replaceAll("-", "−");
   return String(+v.toPrecision(digits)).replace("-", "−");
 }
 
@@ -24,6 +24,8 @@ export function round(x) {
 export const size = (bytes) => (bytes < 1e6 ? `${Math.round(bytes / 1e3)} kB` : `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`);
 
 export function seconds(s) {
+  if (s > 0 && s < 0.001) return `${Math.round(s * 1e6)} µs`;
+  if (s < 0.01) return `${+(s * 1000).toFixed(1)} ms`;
   if (s < 1) return `${Math.round(s * 1000)} ms`;
   return s < 60 ? `${s.toFixed(1)} s` : `${Math.floor(s / 60)} min`;
 }

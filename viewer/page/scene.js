@@ -198,7 +198,9 @@ export class Scene {
     const n = this.frame ? this.frame.blocks.reduce((sum, { kind, about }) => sum + (kind === "points" || kind === "density" ? about.in_area : 0), 0) : 1;
     const seen = this.frame ? [0, 1, 2].slice(0, meta.dim).map((k) => this.frame.high[k] - this.frame.low[k]) : size;
     const room = (seen.reduce((a, b) => a * b, 1) / Math.max(n, 1)) ** (1 / meta.dim) * (meta.dim === 2 ? 0.5 : 0.38);
-    return Math.min(2 ** (Math.round(2 * Math.log2(room)) / 2), 0.025 * Math.max(...size)) * (heading ? 1.8 : 1);
+    // A crowd in space is a crowd of specks where there is no graphics card to draw each as a cone.
+    const fine = this.card.slow && meta.dim === 3 && n > 30000 ? 0.4 : 1;
+    return fine * Math.min(2 ** (Math.round(2 * Math.log2(room)) / 2), 0.025 * Math.max(...size)) * (heading ? 1.8 : 1);
   }
 
   // All that the parts need to know of one picture.
@@ -206,7 +208,9 @@ export class Scene {
     const { gl, canvas, camera, light, frame, meta, clip } = this;
     const low = frame?.low ?? meta?.low ?? [0, 0, 0], high = frame?.high ?? meta?.high ?? [1, 1, 1], span = high.map((h, k) => h - low[k]);
     const matrix = camera.matrix(), axes = camera.axes(), window = [canvas.width, canvas.height], [from, to] = clip ?? EVERYWHERE;
-    const reach = Math.hypot(...(meta ? meta.high.map((h, k) => h - meta.low[k]) : span)) / 2 || 1, far = ground(light);
+    const reach = Math.hypot(...(meta ? meta.high.map((h, k) => h - meta.low[k]) : span)) / 2 || 1, rgb = ground(light);
+    // What is far fades a little into the ground; a map has no far.
+    const haze = { rgb, share: camera.flat ? 0 : 0.42, from: camera.distance - 0.6 * reach, per: 1 / (1.9 * reach) };
     const set = (at) => {
       gl.uniformMatrix4fv(at.u_view, false, matrix);
       gl.uniform3fv(at.u_low, low);
@@ -215,11 +219,11 @@ export class Scene {
       gl.uniform3fv(at.u_clip_high, to);
       gl.uniform2fv(at.u_window, window);
       for (const name of ["right", "up", "back"]) gl.uniform3fv(at[`u_${name}`], axes[name]);
-      // What is far fades a little into the ground; a map has no far.
-      gl.uniform4f(at.u_haze, ...far, camera.flat ? 0 : 0.42);
-      gl.uniform2f(at.u_depth, camera.distance - 0.6 * reach, 1 / (1.9 * reach));
+      gl.uniform4f(at.u_haze, ...rgb, haze.share);
+      gl.uniform2f(at.u_depth, haze.from, haze.per);
     };
-    return { camera, matrix, window, low, span, light, clip, map: meta?.dim === 2, flat: camera.flat, dense: canvas.height / camera.height, set };
+    const dense = canvas.height / camera.height;
+    return { camera, matrix, window, low, span, light, clip, haze, dense, map: meta?.dim === 2, flat: camera.flat, set };
   }
 
   // -> {types: {index: what they were drawn as}, n: how many}

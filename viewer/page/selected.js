@@ -13,7 +13,7 @@ export class Selected {
   note(frame, ids) {
     for (const id of this.history.keys()) if (!ids.includes(id)) this.history.delete(id);
     for (const row of block(frame, "selected", {})?.about.rows ?? []) {
-      const id = Number(row.id);
+      const id = String(row.id); // text: the ids of those born in a run are beyond what a number holds
       if (!ids.includes(id)) continue;
       if (!this.history.has(id)) this.history.set(id, []);
       const rows = this.history.get(id), last = rows.at(-1)?.tick ?? -1;
@@ -26,7 +26,7 @@ export class Selected {
   // The row at a tick: of the frame that is seen, else the last one known before.
   row(frame, id) {
     const rows = block(frame, "selected", {})?.about.rows ?? [];
-    return rows.find((row) => Number(row.id) === id) ?? this.history.get(id)?.findLast((row) => row.tick <= (frame?.tick ?? Infinity)) ?? null;
+    return rows.find((row) => String(row.id) === id) ?? this.history.get(id)?.findLast((row) => row.tick <= (frame?.tick ?? Infinity)) ?? null;
   }
 
   // One number of a field over the ticks: [ticks, values].
@@ -46,6 +46,7 @@ export function scalar(v, kind = null) {
 export function neighbours(frame, meta, id, place, radius) {
   if (!frame || !place) return null;
   let n = 0;
+  const own = BigInt(id);
   const limit = radius * radius, size = meta.high.map((h, k) => h - meta.low[k]);
   for (const { kind, arrays } of frame.blocks) {
     if (kind === "density") return null;
@@ -58,7 +59,7 @@ export function neighbours(frame, meta, id, place, radius) {
         if (meta.boundary[k] === "periodic") d = Math.min(d, size[k] - d);
         apart += d * d;
       }
-      if (apart <= limit && Number(ids[row]) !== id) n++;
+      if (apart <= limit && ids[row] !== own) n++;
     }
   }
   return n;

@@ -18,7 +18,9 @@ export class Selection {
   }
 
   set(wanted, radius) {
-    this.wanted = wanted.map(({ type, id }) => ({ type, id: Number(id) }));
+    // Ids of those born in the run are beyond what a number holds.
+    // The ids of those born in the run are beyond what a number holds.
+    this.wanted = wanted.map(({ type, id }) => ({ type, id: BigInt(id) }));
     this.radius = radius;
   }
 
@@ -85,14 +87,13 @@ export class Selection {
   }
 }
 
-// [row, id] of those ids (a Set) among many: most are passed over by their low 16 bits.
+// [row, id] of those ids (a Set of BigInts) among many: most are passed over by their low 16 bits.
 export function rowsOf(ids, wanted) {
   const halves = new Int32Array(ids.buffer, ids.byteOffset, 2 * ids.length), likely = new Uint8Array(65536), found = [];
-  for (const id of wanted) likely[Number(BigInt(id) & 65535n)] = 1;
+  for (const id of wanted) likely[Number(id & 65535n)] = 1;
   for (let row = 0; row < ids.length && found.length < wanted.size; row++) {
     if (!likely[halves[2 * row] & 65535]) continue;
-    const id = Number(ids[row]);
-    if (wanted.has(id)) found.push([row, id]);
+    if (wanted.has(ids[row])) found.push([row, Number(ids[row])]);
   }
   return found;
 }

@@ -100,7 +100,7 @@ void main() {
   float far = min(hull, foot * g);
   // Left and right of its ridge it looks to either side; from behind the foot is seen.
   vec2 n = vec2(-along.y, along.x) * q.y * 2.3;
-  light = v_ahead.z > 0.0 && foot < 0.0 ? 0.55 : 0.86 + 0.35 * dot(n, vec2(-0.35, 0.5)) - 0.08 * v_ahead.z;
+  light = v_ahead.z > 0.0 && foot < 0.0 ? 0.66 : 0.86 + 0.35 * dot(n, vec2(-0.35, 0.5)) - 0.08 * v_ahead.z;
 #else
   float far = length(p) - 1.0;
 #ifdef BALL
@@ -357,7 +357,7 @@ void main() {
 }`,
 };
 
-// A finished picture over what is there.
+// A finished picture over what is there; DEEP: with the depth of each pixel.
 export const COPY = {
   name: "copy",
   vertex: `
@@ -368,9 +368,15 @@ void main() {
 }`,
   fragment: `
 in vec2 v_share;
-uniform sampler2D u_picture;
+uniform sampler2D u_picture, u_far;
 out vec4 pixel;
-void main() { pixel = texture(u_picture, v_share); }`,
+void main() {
+  pixel = texture(u_picture, v_share);
+#ifdef DEEP
+  if (pixel.a == 0.0) discard;
+  gl_FragDepth = 0.5 + 0.5 * texelFetch(u_far, ivec2(gl_FragCoord.xy), 0).r;
+#endif
+}`,
 };
 
 // Rings that face the eye: round what is selected, and the circle within which it looks.

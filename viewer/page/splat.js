@@ -1,5 +1,5 @@
-// Crowds of specks on a map without a graphics card: written into a picture one by one, which for a million takes a
-// twentieth of the time of as many points of WebGL. What is seen is the same up to the smoothness of the specks.
+// Crowds of specks without a graphics card: written into a picture one by one, which for a million takes a twentieth of
+// the time of as many points of WebGL. What is seen is the same up to the smoothness of the specks.
 
 import { COPY } from "./shaders.js";
 
@@ -8,32 +8,37 @@ export const LARGEST = 3.4; // pixels
 export class Splat {
   constructor(card) {
     this.card = card;
-    this.texture = card.texture();
-    this.pixels = new Uint32Array(0);
+    [this.texture, this.depths] = [card.texture(), card.texture()];
+    [this.pixels, this.depth] = [new Uint32Array(0), new Float32Array(0)];
   }
 
-  // block: points; style: complete; diameter: pixels; bytes: 256 colours of the map, if one is used; mode: as in the shader
-  draw(block, style, view, diameter, mode, bytes) {
-    const { card } = this, { gl } = card, [wide, tall] = view.window;
-    if (this.pixels.length !== wide * tall) this.pixels = new Uint32Array(wide * tall);
+  // block: points; style: complete; size: pixels times w; least: pixels; mode: as in the shader; bytes: 256 colours
+  draw(block, style, view, size, least, mode, bytes) {
+    const { card } = this, { gl } = card, [wide, tall] = view.window, deep = !view.flat;
+    if (this.pixels.length !== wide * tall) [this.pixels, this.depth] = [new Uint32Array(wide * tall), new Float32Array(wide * tall)];
     this.pixels.fill(0);
-    const colours = this.colours(block, style, mode, bytes);
-    if (diameter < 1.3) this.write(block, view, colours, [0], 0.5);
-    else if (diameter < 2.5) this.write(block, view, colours, [0, 1, wide, wide + 1], 1);
-    else this.write(block, view, colours, [1, wide, wide + 1, wide + 2, 2 * wide + 1], 1.5);
+    const colours = this.colours(block, style, mode, bytes, deep);
+    if (deep) this.writeDeep(block, view, colours, size, least);
+    else this.write(block, view, colours, Math.max(size, least));
+    card.clear();
+    const at = card.use(COPY, ...(deep ? ["DEEP"] : []));
+    gl.uniform1i(at.u_picture, 0);
+    gl.uniform1i(at.u_far, 1);
+    if (deep) {
+      card.bind(1, this.depths);
+      gl.texImage2D(gl.TEXTURE_2D, 0, gl.R32F, wide, tall, 0, gl.RED, gl.FLOAT, this.depth);
+    }
     card.bind(0, this.texture);
     gl.texImage2D(gl.TEXTURE_2D, 0, gl.RGBA, wide, tall, 0, gl.RGBA, gl.UNSIGNED_BYTE, new Uint8Array(this.pixels.buffer));
-    card.clear();
-    const at = card.use(COPY);
-    gl.uniform1i(at.u_picture, 0);
     gl.drawArrays(gl.TRIANGLE_STRIP, 0, 4);
   }
 
-  // speck: steps in the picture from its lower left pixel; half: of its width
-  write(block, view, colours, speck, half) {
+  // On a map: all are equally large, and the last lies on top.
+  write(block, view, colours, diameter) {
     const { pixels } = this, p = block.arrays.positions, n = p.length / 3, [wide, tall] = view.window;
+    const { speck, half } = specks(wide)[diameter < 1.3 ? 0 : diameter < 2.5 ? 1 : 2], size = speck.length;
     const [[xa, xb, xc, xd], [ya, yb, yc, yd]] = steps(view, 0.5 - half), margin = Math.ceil(2 * half) - 1;
-    const right = wide - margin, top = tall - margin, one = typeof colours === "number", size = speck.length, cut = view.clip, [low, high] = clipped(view);
+    const right = wide - margin, top = tall - margin, one = typeof colours === "number", cut = view.clip, [low, high] = clipped(view);
     for (let row = 0, k = 0; row < n; row++, k += 3) {
       const a = p[k], b = p[k + 1], c = p[k + 2];
       const x = xa * a + xb * b + xc * c + xd, y = ya * a + yb * b + yc * c + yd;
@@ -44,26 +49,55 @@ export class Splat {
     }
   }
 
+  // In space: the nearest lies on top, and what is far fades into the ground.
+  writeDeep(block, view, colours, scale, least) {
+    const { pixels, depth } = this, p = block.arrays.positions, n = p.length / 3, [wide, tall] = view.window, shapes = specks(wide);
+    const [[xa, xb, xc, xd], [ya, yb, yc, yd], [za, zb, zc, zd], [wa, wb, wc, wd]] = steps(view, 0);
+    const one = typeof colours === "number", cut = view.clip, [low, high] = clipped(view);
+    const { share, from, per } = view.haze, [red, green, blue] = view.haze.rgb.map((v) => Math.round(255 * v));
+    depth.fill(2);
+    for (let row = 0, k = 0; row < n; row++, k += 3) {
+      const a = p[k], b = p[k + 1], c = p[k + 2], w = wa * a + wb * b + wc * c + wd;
+      if (w <= 0) continue;
+      const near = 1 / w, z = (za * a + zb * b + zc * c + zd) * near;
+      if (z < -1 || z > 1) continue;
+      const d = scale * near, kind = d > 2.5 || least > 2.5 ? 2 : d > 1.3 || least > 1.3 ? 1 : 0, { speck, half, size } = shapes[kind];
+      const x = (xa * a + xb * b + xc * c + xd) * near + 0.5 - half, y = (ya * a + yb * b + yc * c + yd) * near + 0.5 - half;
+      if (!(x >= 0 && y >= 0 && x < wide - kind && y < tall - kind)) continue;
+      if (cut && (a < low[0] || a > high[0] || b < low[1] || b > high[1] || c < low[2] || c > high[2])) continue;
+      const at = (x | 0) + wide * (y | 0), f = Math.min(Math.max((w - from) * per, 0), 1) * share, e = 1 - f, own = one ? colours : colours[row];
+      const colour = ((own & 0xff000000) | (((((own >> 16) & 255) * e + blue * f) | 0) << 16) | (((((own >> 8) & 255) * e + green * f) | 0) << 8) | (((own & 255) * e + red * f) | 0)) >>> 0;
+      for (let i = 0; i < size; i++) {
+        const to = at + speck[i];
+        if (z >= depth[to]) continue;
+        depth[to] = z;
+        pixels[to] = colour;
+      }
+    }
+  }
+
   // A colour for all, or one for each row: premultiplied, as the picture holds them.
-  colours(block, style, mode, bytes) {
+  colours(block, style, mode, bytes, deep) {
     const packed = (r, g, b) => {
       const [red, green, blue, alpha] = [r, g, b, 255].map((v) => Math.round(v * style.opacity));
       return ((alpha << 24) | (blue << 16) | (green << 8) | red) >>> 0;
     };
     if (mode === 0) return packed(...style.rgb.map((v) => Math.round(255 * v)));
     const table = Uint32Array.from({ length: 256 }, (_, k) => packed(bytes[4 * k], bytes[4 * k + 1], bytes[4 * k + 2]));
-    const grey = packed(128, 128, 128), { heading } = block.arrays, n = block.arrays.positions.length / 3, out = new Uint32Array(n);
+    const grey = packed(128, 128, 128), n = block.arrays.positions.length / 3, out = new Uint32Array(n);
     if (mode === 1) {
-      const turns = new Uint32Array(65536).fill(grey); // of a heading's x and y, which have 256 values each
+      const turns = new Uint32Array(65536).fill(grey), { heading } = block.arrays; // of x and y, which have 256 values each
       for (let x = -128; x < 128; x++) {
         for (let y = -128; y < 128; y++) {
-          if (x || y) turns[((x & 255) << 8) | (y & 255)] = table[Math.floor((((Math.atan2(y, x) / (2 * Math.PI)) % 1) + 1) * 256) & 255];
+          if (x || y) turns[((x & 255) << 8) | (y & 255)] = table[Math.floor((Math.atan2(y, x) / (2 * Math.PI) + 1) * 256) & 255];
         }
       }
       for (let row = 0; row < n; row++) out[row] = turns[((heading[3 * row] & 255) << 8) | (heading[3 * row + 1] & 255)];
+      if (deep) for (let row = 0; row < n; row++) if (heading[3 * row + 2]) out[row] = climbing(out[row], heading[3 * row + 2] / 127);
       return out;
     }
-    const values = block.arrays[`column${style.by}`], low = mode === 3 ? 0 : style.range[0], scale = mode === 3 ? 1 : 255 / (style.range[1] - style.range[0] || 1);
+    const values = block.arrays[`column${style.by}`], low = mode === 3 ? 0 : style.range[0];
+    const scale = mode === 3 ? 1 : 255 / (style.range[1] - style.range[0] || 1);
     for (let row = 0; row < n; row++) {
       const t = (values[row] - low) * scale;
       out[row] = t !== t ? grey : table[t <= 0 ? 0 : t >= 255 ? 255 : (t + 0.5) | 0];
@@ -71,27 +105,47 @@ export class Splat {
     return out;
   }
 
-  // The row nearest to a place on the picture (pixels from the lower left), the topmost of several; null: none in reach.
+  // The row whose speck is seen at a place on the picture (pixels from the lower left), else the nearest; null: none in reach.
   nearest(block, x, y, reach, view) {
-    const p = block.arrays.positions, [[xa, xb, xc, xd], [ya, yb, yc, yd]] = steps(view, 0), cut = view.clip, [low, high] = clipped(view);
-    let best = null, least = reach * reach;
+    const p = block.arrays.positions, [X, Y, Z, W] = steps(view, 0), cut = view.clip, [low, high] = clipped(view);
+    let best = null, least = reach * reach, front = 2;
     for (let row = 0, k = 0; k < p.length; row++, k += 3) {
-      const a = p[k], b = p[k + 1], c = p[k + 2], dx = xa * a + xb * b + xc * c + xd - x, dy = ya * a + yb * b + yc * c + yd - y;
-      if (dx * dx + dy * dy > least) continue;
+      const a = p[k], b = p[k + 1], c = p[k + 2], w = W[0] * a + W[1] * b + W[2] * c + W[3];
+      if (w <= 0) continue;
+      const dx = (X[0] * a + X[1] * b + X[2] * c + X[3]) / w - x, dy = (Y[0] * a + Y[1] * b + Y[2] * c + Y[3]) / w - y;
+      const far = Math.max(dx * dx + dy * dy, 1); // as near as a pixel is a hit: of these the one in front
+      if (far > least) continue;
+      const z = view.flat ? 0 : (Z[0] * a + Z[1] * b + Z[2] * c + Z[3]) / w;
+      if (far === least && z > front) continue;
       if (cut && (a < low[0] || a > high[0] || b < low[1] || b > high[1] || c < low[2] || c > high[2])) continue;
-      [best, least] = [row, dx * dx + dy * dy];
+      [best, least, front] = [row, far, z];
     }
     return best;
   }
 }
 
-// From steps of the frame's bounds to pixels from the lower left, x and y: factors and what is added.
-function steps(view, shift) {
-  const m = view.matrix, { low, span } = view;
-  return view.window.map((size, r) => [
-    ...span.map((s, k) => (m[4 * k + r] * (s / 65535) * size) / 2),
-    ((m[r] * low[0] + m[4 + r] * low[1] + m[8 + r] * low[2] + m[12 + r] + 1) * size) / 2 + shift,
-  ]);
+// Of 1, 4 and 5 pixels: steps in the picture from the lower left one, and half of the width.
+function specks(wide) {
+  const shapes = [{ speck: [0], half: 0.5 }, { speck: [0, 1, wide, wide + 1], half: 1 }, { speck: [1, wide, wide + 1, wide + 2, 2 * wide + 1], half: 1.5 }];
+  return shapes.map((shape) => ({ ...shape, size: shape.speck.length }));
+}
+
+// As the shader: what climbs is paler, what dives darker.
+function climbing(colour, up) {
+  const part = (shift) => {
+    const v = (colour >> shift) & 255;
+    return (up > 0 ? v + 0.35 * up * (255 - v) : v * (1 + 0.35 * up)) | 0;
+  };
+  return ((colour & 0xff000000) | (part(16) << 16) | (part(8) << 8) | part(0)) >>> 0;
+}
+
+// From steps of the frame's bounds to pixels from the lower left, x and y (times w), and to clip z and w: factors and what
+// is added.
+function steps({ matrix: m, low, span, window: [wide, tall] }, shift) {
+  const row = (r) => [...span.map((s, k) => m[4 * k + r] * (s / 65535)), m[r] * low[0] + m[4 + r] * low[1] + m[8 + r] * low[2] + m[12 + r]];
+  const [x, y, z, w] = [0, 1, 2, 3].map(row);
+  const pixels = (from, size) => from.map((v, k) => ((v + w[k]) * size) / 2 + (k === 3 ? shift : 0));
+  return [pixels(x, wide), pixels(y, tall), z, w];
 }
 
 // The clip box in such steps.

@@ -46,7 +46,7 @@ const map = (v) => name(v) && Object.hasOwn(MAPS, v);
 const TYPE = { shown: bool, by: name, map, range: or(pair), sizeBy: or(name), size: or(from(1e-12, 1e12)), model: or(name), opacity: from(0, 1), where: (v) => name(v) || (typeof v === "string" && v.length <= 500) };
 const LAYER = { shown: bool, field: or(name), map, range: or(pair), opacity: from(0, 1), mode: among("slice", "volume"), axis: among(0, 1, 2), at: from(0, 1) };
 const SHOWN = { grid: bool, partitions: bool, box: bool, axes: bool, geometry: bool };
-const chosen = (v) => Array.isArray(v) && v.length <= MOST_SELECTED && v.every((one) => Number.isSafeInteger(one?.id) && Number.isInteger(one?.type));
+const chosen = (v) => Array.isArray(v) && v.length <= MOST_SELECTED && v.every((one) => /^[0-9]{1,19}$/.test(one?.id) && typeof one.id === "string" && Number.isInteger(one?.type));
 const STATE = {
   areas: among("worker", "load"), light: bool, solid: bool, trails: from(0, 1000), follow: bool, history: or(name),
   clip: or((v) => Array.isArray(v) && v.length === 2 && v.every(corner)), selected: chosen, radius: or(from(0, 1e12)),

@@ -5,6 +5,7 @@ import { $ } from "./dom.js";
 
 const STILL = 4; // CSS pixels that a click may move
 const HOVER = 90; // ms between two looks at what is under the pointer
+const SHARE = 8; // and at most an eighth of the time goes into looking
 
 // act: changed(), click(x, y, more), box(x0, y0, x1, y1), hover(x, y) or hover(null)
 export function steer(canvas, camera, act) {
@@ -25,8 +26,9 @@ export function steer(canvas, camera, act) {
     const before = fingers.get(event.pointerId), now = [event.clientX, event.clientY];
     if (!before) {
       if (event.pointerType === "mouse" && event.timeStamp > next) {
-        next = event.timeStamp + HOVER;
+        const began = performance.now();
         act.hover(...now);
+        next = event.timeStamp + Math.max(HOVER, SHARE * (performance.now() - began));
       }
       return;
     }

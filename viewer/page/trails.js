@@ -1,5 +1,6 @@
 // Where entities came from: lines between their places in the frames that were seen, fading with age.
 
+import { rowsOf } from "./selection.js";
 import { SEGMENTS } from "./shaders.js";
 
 // So many lines in all; pieces of a trail are joined beyond this many of them.
@@ -60,13 +61,12 @@ export class Trails {
     const most = (this.card.slow ? MOST_LINES_SLOW : MOST_LINES) / Math.min(this.ticks, MOST_PIECES);
     const every = chosen ? 1 : Math.ceil(n / most); // the same ones each time, picked by their id
     const rows = [], at = new Map(), step = frame.high.map((h, k) => (h - frame.low[k]) / 65535);
-    for (let row = 0; row < n; row++) {
-      if (every > 1 && (Math.imul(halves[2 * row], 0x9e3779b1) >>> 8) % every) continue;
-      const id = halves[2 * row + 1] * 4294967296 + (halves[2 * row] >>> 0);
-      if (chosen && !chosen.has(id)) continue;
-      at.set(id, rows.length);
+    const take = (row) => {
+      at.set(ids[row], rows.length);
       rows.push(row);
-    }
+    };
+    if (chosen) for (const [row] of rowsOf(ids, chosen)) take(row);
+    else for (let row = 0; row < n; row++) if (every === 1 || (Math.imul(halves[2 * row], 0x9e3779b1) >>> 8) % every === 0) take(row);
     const metres = new Float32Array(3 * rows.length);
     rows.forEach((row, k) => {
       for (let i = 0; i < 3; i++) metres[3 * k + i] = frame.low[i] + positions[3 * row + i] * step[i];

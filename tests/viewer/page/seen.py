@@ -8,11 +8,15 @@ from tests.viewer.pretend import until
 class Seen:
     """A page on a stage, and everything that it asked for or complained of."""
 
-    def __init__(self, browser, meta, scheme="dark", size=(1280, 720), control=True, more="", storage=True, cookie=True):
+    def __init__(
+        self, browser, meta, scheme="dark", size=(1280, 720), control=True, more="", storage=True, cookie=True
+    ):
         self.stage = Stage(meta, control=control)
         self.stage.cookie = cookie
         self.meta = meta
-        self.context = browser.new_context(color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, accept_downloads=True)
+        self.context = browser.new_context(
+            color_scheme=scheme, viewport={"width": size[0], "height": size[1]}, accept_downloads=True
+        )
         self.page = self.context.new_page()
         self.requests, self.errors = [], []
         self.page.on("request", lambda request: self.requests.append(request.url))

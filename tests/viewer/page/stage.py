@@ -162,7 +162,10 @@ def places(rows, low, high):
 def points(meta, rows, ids=None, heading=None, columns=None, type=0, in_area=None):
     """A block of points; columns: {field: values}."""
     n = len(rows)
-    arrays = {"positions": places(rows, meta["low"], meta["high"]), "ids": np.asarray(np.arange(n) if ids is None else ids, "i8")}
+    arrays = {
+        "positions": places(rows, meta["low"], meta["high"]),
+        "ids": np.asarray(np.arange(n) if ids is None else ids, "i8"),
+    }
     if heading is not None:
         full = np.zeros((n, 3))
         full[:, : np.shape(heading)[1]] = heading
@@ -177,4 +180,6 @@ def points(meta, rows, ids=None, heading=None, columns=None, type=0, in_area=Non
 
 def selected(*rows):
     """Each row: (type, id, tick, {field: value})."""
-    return Block("selected", {"rows": [dict(zip(("type", "id", "tick", "fields"), row, strict=True)) for row in rows]}, {})
+    return Block(
+        "selected", {"rows": [dict(zip(("type", "id", "tick", "fields"), row, strict=True)) for row in rows]}, {}
+    )

@@ -15,13 +15,17 @@ def faults(seen):
     if not seen.value("Boolean(window.axe)"):
         seen.page.evaluate(source + "; undefined")
     found = seen.value("axe.run(document, {resultTypes: ['violations']})")["violations"]
-    return [(f["id"], f["impact"], [node["target"] for node in f["nodes"]][:4]) for f in found if f["impact"] in ("serious", "critical")]
+    return [
+        (f["id"], f["impact"], [node["target"] for node in f["nodes"]][:4])
+        for f in found
+        if f["impact"] in ("serious", "critical")
+    ]
 
 
 def furnished(seen):
     seen.scenery(1, chosen=[3, 4])
     seen.stage.tell(samples=SAMPLES, status={"tick": 1, "running": True, "paused": False, "rate": 10})
-    seen.value("S.select([{type: 0, id: 3}, {type: 0, id: 4}])")
+    seen.value("S.select([{type: 0, id: '3'}, {type: 0, id: '4'}])")
     seen.frame(2, LOAD)
     seen.scenery(3, chosen=[3, 4])
 

@@ -15,7 +15,11 @@ def few(seen, tick, chosen=(), at=FEW, **fields):
         for i in chosen
     ]  # fmt: skip
     energy = 40 + np.arange(6) + tick / 10
-    seen.frame(tick, points(seen.meta, at, ids=40 + np.arange(6), heading=np.ones((6, 2)), columns={"energy": energy}), selected(*rows))
+    seen.frame(
+        tick,
+        points(seen.meta, at, ids=40 + np.arange(6), heading=np.ones((6, 2)), columns={"energy": energy}),
+        selected(*rows),
+    )
 
 
 def click(seen, x, y, **options):
@@ -26,7 +30,7 @@ def test_a_click_shows_all_fields_by_id_and_tick_and_follows_them(look, shots):
     seen = look()
     few(seen, 1)
     click(seen, 115, 100)
-    assert seen.value("S.state.selected") == [{"type": 0, "id": 41}]
+    assert seen.value("S.state.selected") == [{"type": 0, "id": "41"}]
     seen.interest(lambda said: said["selected"] == [41])
     assert seen.page.is_visible("#inspect")
     few(seen, 2, [41])
@@ -66,12 +70,30 @@ def test_one_that_died_keeps_its_last_fields(look):
     seen.wait_text("#fields", "41.2")
 
 
+def test_ids_of_the_born_are_exact_beyond_what_a_number_holds(look):
+    seen = look()
+    born = (1 << 62) + np.array([5, 6])
+    seen.frame(1, points(seen.meta, [(100, 100), (150, 100)], ids=born))
+    click(seen, 150, 100)
+    seen.interest(lambda said: said["selected"] == [str(born[1])])
+    seen.frame(
+        2,
+        points(seen.meta, [(100, 100), (150, 100)], ids=born),
+        selected((0, int(born[1]), 2, {"position": [150.0, 100.0], "energy": 6.5})),
+    )
+    seen.wait_text("#entity-tick", "tick 2")
+    assert seen.page.text_content("#entity-id") == f"#{born[1]}"
+    assert seen.value("S.scene.selection.rows.map((row) => row.row)") == [1]
+
+
 def test_neighbours_are_counted_within_the_radius_also_beyond_a_seam(look):
     seen = look()
     few(seen, 1)
     click(seen, 100, 100)
     few(seen, 2, [40])
-    seen.wait("document.getElementById('neighbours')?.textContent === '2'")  # 15 and 25 m away, 30 m is the type's radius
+    seen.wait(
+        "document.getElementById('neighbours')?.textContent === '2'"
+    )  # 15 and 25 m away, 30 m is the type's radius
     assert seen.value("S.scene.neighbours.length") == 2
     seen.page.fill("#radius", "36")
     seen.page.press("#radius", "Enter")
@@ -90,13 +112,13 @@ def test_history_draws_the_chosen_field_over_the_ticks(look, shots):
         few(seen, tick, [41])
     seen.wait("document.querySelector('#spark path') !== null")
     assert seen.page.input_value("#history") == "energy"
-    assert seen.value("S.selected.course(41, 'energy')[1].length") == 20
+    assert seen.value("S.selected.course('41', 'energy')[1].length") == 20
     first = seen.value("document.querySelector('#spark path').getAttribute('d')")
     ys = [float(part.split()[1]) for part in first[1:].split("L")]
     assert ys == sorted(ys, reverse=True), "energy rises: the line goes up"
     seen.page.select_option("#history", "velocity")
     seen.wait(f"document.querySelector('#spark path').getAttribute('d') !== '{first}'")
-    assert seen.value("S.selected.course(41, 'velocity')[1][0]") == np.hypot(1, 2)
+    assert seen.value("S.selected.course('41', 'velocity')[1][0]") == np.hypot(1, 2)
 
 
 def test_the_past_shows_what_the_fields_were_then(look):
@@ -136,7 +158,7 @@ def test_a_box_makes_a_table_that_sorts_and_its_rows_can_be_chosen(look, shots):
     seen.wait_text("#inspected", "4 selected")
     seen.page.screenshot(path=shots / "table.png")
     seen.page.click("#selection tbody tr:nth-child(2)")
-    assert seen.value("S.state.selected[0].id") == 42
+    assert seen.value("S.state.selected[0].id") == "42"
     seen.wait_text("#entity-id", "#42")
     seen.page.keyboard.press("Escape")
     seen.interest(lambda said: said["selected"] == [])

@@ -25,7 +25,9 @@ def test_colour_by_a_field_asks_for_it_and_takes_its_column_map_and_range(look, 
     assert seen.style("range") == [2, 10]
     seen.page.select_option("#type-0-map", "heat")
     assert seen.style("map") == "heat"
-    seen.wait("[...document.querySelectorAll('#legend .item:first-child .ends span')].map((e) => e.textContent).join() === '2,6,10'")
+    seen.wait(
+        "[...document.querySelectorAll('#legend .item:first-child .ends span')].map((e) => e.textContent).join() === '2,,6,,10'"
+    )
     middle = ", ".join(str(round(255 * v)) for v in seen.value("S.colours.MAPS.heat(0.5, false)"))
     seen.wait(f"document.querySelector('#legend .item:first-child .bar').style.background.includes('rgb({middle})')")
     # A range that is fixed stays where it is whatever comes.
@@ -160,7 +162,7 @@ def test_trails_toggles_and_the_budget(look):
 def test_follow_keeps_the_selected_in_the_middle(look):
     seen = look()
     seen.scenery(1)
-    seen.value("S.select([{type: 0, id: 5}])")
+    seen.value("S.select([{type: 0, id: '5'}])")
     seen.tab("inspect")
     seen.interest(lambda said: said["selected"] == [5])
     seen.scenery(2, chosen=[5])

@@ -22,7 +22,9 @@ SAMPLES = {
 LOAD = Block(
     "load",
     {
-        "partitions": [{"number": k, "worker": k % 2, "entities": 100 * k, "seconds": 0.001 * (k + 1)} for k in range(4)],
+        "partitions": [
+            {"number": k, "worker": k % 2, "entities": 100 * k, "seconds": 0.001 * (k + 1)} for k in range(4)
+        ],
         "workers": [
             {"worker": 0, "ticks": 10, "seconds": {"kernels": 0.04, "exchange": 0.02, "other": 0.01}},
             {"worker": 1, "ticks": 10, "seconds": {"kernels": 0.08, "exchange": 0.01, "other": 0.01}},
@@ -40,17 +42,23 @@ def test_observations_are_drawn_as_they_come(look, shots):
     seen.wait("document.querySelector('[data-observation=sheep] path') !== null")
     assert seen.value("document.querySelectorAll('[data-observation=drift] path').length") == 2
     assert seen.value("document.querySelectorAll('[data-observation=energies] rect').length") == 5
-    tops = seen.value("[...document.querySelectorAll('[data-observation=energies] rect')].map((bar) => +bar.getAttribute('height'))")
+    tops = seen.value(
+        "[...document.querySelectorAll('[data-observation=energies] rect')].map((bar) => +bar.getAttribute('height'))"
+    )
     assert np.allclose(np.array(tops) / tops[2], np.array([29, 5, 40, 20, 2]) / 40)
     assert "687" in seen.page.text_content("#charts .latest")
     d = seen.value("document.querySelector('[data-observation=sheep] path').getAttribute('d')")
     assert len(d[1:].split("L")) == 30
     seen.page.screenshot(path=shots / "charts.png")
     # More rows come; and a late thinning replaces what came before.
-    seen.stage.tell(samples={"from": 30, "ticks": [300], "values": {"sheep": [100], "drift": [[0, 0]], "energies": [[9] * 5]}})
+    seen.stage.tell(
+        samples={"from": 30, "ticks": [300], "values": {"sheep": [100], "drift": [[0, 0]], "energies": [[9] * 5]}}
+    )
     seen.wait(f"document.querySelector('[data-observation=sheep] path').getAttribute('d') !== '{d}'")
     seen.wait("S.samples.ticks.length === 31")
-    seen.stage.tell(samples={"from": 0, "ticks": TICKS[::2], "values": {name: v[::2] for name, v in SAMPLES["values"].items()}})
+    seen.stage.tell(
+        samples={"from": 0, "ticks": TICKS[::2], "values": {name: v[::2] for name, v in SAMPLES["values"].items()}}
+    )
     seen.wait("S.samples.ticks.length === 15 && S.samples.values.sheep.length === 15")
 
 
@@ -64,7 +72,9 @@ def test_the_histogram_of_a_field_is_asked_for_and_drawn(look, shots):
     about = {"type": 0, "field": "energy", "low": 0.0, "high": 10.0, "n": 93, "min": 0.5, "max": 9.5}
     seen.frame(1, Block("histogram", about, {"counts": counts.astype("i8")}))
     seen.wait("document.querySelectorAll('#histogram rect').length === 10")
-    heights = np.array(seen.value("[...document.querySelectorAll('#histogram rect')].map((bar) => +bar.getAttribute('height'))"))
+    heights = np.array(
+        seen.value("[...document.querySelectorAll('#histogram rect')].map((bar) => +bar.getAttribute('height'))")
+    )
     assert np.allclose(heights / heights.max(), counts / 32)
     seen.wait_text("#histogram-about", "93 entities, 0.5 to 9.5")
     seen.tab("look")
@@ -86,7 +96,9 @@ def test_a_parameter_acts_on_the_run_by_slider_and_number(look, shots):
 def test_a_wide_range_has_a_slider_of_equal_factors(look):
     seen = look()
     seen.tab("run")
-    assert seen.value("+document.getElementById('parameter-1-slider').value") == pytest.approx(0.4)  # 1e-4 to 10: 0.01 is two of five
+    assert seen.value("+document.getElementById('parameter-1-slider').value") == pytest.approx(
+        0.4
+    )  # 1e-4 to 10: 0.01 is two of five
     seen.slide("#parameter-1-slider", 0.6)
     assert seen.stage.heard("set")["values"]["rate"] == pytest.approx(0.1)
 
@@ -144,7 +156,9 @@ def test_the_time_of_a_tick_is_broken_down_per_worker(look):
     seen.tab("run")
     seen.frame(1, LOAD)
     seen.wait("document.querySelectorAll('#workers .worker').length === 2")
-    wide = seen.value("[...document.querySelectorAll('#workers .stack')].map((s) => [...s.children].map((c) => parseFloat(c.style.width)))")
+    wide = seen.value(
+        "[...document.querySelectorAll('#workers .stack')].map((s) => [...s.children].map((c) => parseFloat(c.style.width)))"
+    )
     assert np.allclose(wide, [[40, 20, 10], [80, 10, 10]])
     seen.wait_text("#workers", "10 ms a tick")
 
@@ -178,7 +192,9 @@ def test_a_link_restores_camera_look_filter_and_panels(look, browser, shots):
 
     until(lambda: other.evaluate("S.meta !== null"))
     assert other.evaluate("S.camera.state()") == there
-    assert other.evaluate("[S.state.types.Sheep.by, S.state.types.Sheep.map, S.state.types.Sheep.where, S.state.types.Wolf.shown]") == ["energy", "heat", "energy > 1", False]
+    assert other.evaluate(
+        "[S.state.types.Sheep.by, S.state.types.Sheep.map, S.state.types.Sheep.where, S.state.types.Wolf.shown]"
+    ) == ["energy", "heat", "energy > 1", False]
     assert other.evaluate("[S.state.trails, S.state.tab, S.state.light]") == [40, "charts", True]
     assert other.is_visible("#charts")
     assert "token" not in other.url and "s=" in other.url
@@ -199,7 +215,9 @@ def test_a_link_that_was_tampered_with_changes_nothing(look, told):
     packed = base64.urlsafe_b64encode(json.dumps(told).encode()).decode().rstrip("=")
     seen = look(more=f"&s={packed}")
     seen.scenery(1)
-    assert seen.value("[S.state.types.Sheep.by, S.state.types.Sheep.range, S.state.types.Sheep.opacity, S.state.types.Sheep.map]") == ["type", None, 1, "ramp"]
+    assert seen.value(
+        "[S.state.types.Sheep.by, S.state.types.Sheep.range, S.state.types.Sheep.opacity, S.state.types.Sheep.map]"
+    ) == ["type", None, 1, "ramp"]
     assert seen.value("[S.state.tab, S.state.clip, S.state.selected, S.state.trails]") == ["look", None, [], 0]
     assert seen.value("S.camera.centre.every(Number.isFinite)")
 
@@ -233,13 +251,17 @@ def test_nothing_but_the_hub_is_contacted_and_the_token_leaves_the_address(look)
     assert {url.split("/")[2] for url in seen.requests} == {f"127.0.0.1:{seen.stage.port}"}
     assert seen.page.url == f"http://127.0.0.1:{seen.stage.port}/"
     assert not any("secret" in url.partition("#")[0] for url in seen.requests)
-    assert "secret" not in seen.value("document.cookie + JSON.stringify(history.state) + JSON.stringify({...localStorage})")
+    assert "secret" not in seen.value(
+        "document.cookie + JSON.stringify(history.state) + JSON.stringify({...localStorage})"
+    )
 
 
 def test_under_a_prefix_everything_is_asked_for_there(look):
     seen = look()
     # Below /city/ a page asks for /city/session and /city/ws: addresses are relative to its own.
-    assert seen.value("[new URL('session', 'https://host/city/#token=x').href, new URL('ws', 'https://host/city/').href]") == ["https://host/city/session", "https://host/city/ws"]
+    assert seen.value(
+        "[new URL('session', 'https://host/city/#token=x').href, new URL('ws', 'https://host/city/').href]"
+    ) == ["https://host/city/session", "https://host/city/ws"]
     source = seen.value("fetch('link.js').then((answer) => answer.text())")
     assert 'fetch(new URL("session", location.href)' in source and 'new URL("ws", location.href)' in source
 
@@ -248,12 +270,18 @@ def test_the_page_comes_back_after_the_connection_was_lost_and_asks_again(look):
     seen = look()
     seen.page.fill("#type-0-where", "energy > 2")
     seen.interest(lambda said: said["types"]["Sheep"]["where"] == "energy > 2")
+    seen.scenery(1)
+    seen.page.mouse.move(500, 300)
+    seen.page.mouse.wheel(0, -200)
+    seen.wait("S.moved")
+    there = seen.value("S.camera.state()")
     seen.stage.said.clear()
     seen.value("S.link.socket.close()")
     seen.wait("S.connected")
     seen.interest(lambda said: said["types"]["Sheep"]["where"] == "energy > 2")
     seen.scenery(2)
     assert seen.page.input_value("#type-0-where") == "energy > 2"
+    assert seen.value("S.camera.state()") == there
 
 
 def test_a_wrong_token_is_told_and_nothing_is_seen(browser, look):

@@ -131,7 +131,10 @@ def test_who_may_only_watch_sees_why_the_controls_do_nothing(look, shots):
     assert {m["op"] for m in seen.stage.said} == {"interest"}
 
 
-@pytest.mark.parametrize("key, place", [("g", "#toggle-grid"), ("t", "#toggle-light"), ("v", "#toggle-solid"), ("p", "#toggle-partitions")])
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [("g", "#toggle-grid"), ("t", "#toggle-light"), ("v", "#toggle-solid"), ("p", "#toggle-partitions")],
+)
 def test_keys_press_the_tools(look, key, place):
     seen = look()
     before = seen.page.get_attribute(place, "aria-pressed")
