@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import secrets
 import subprocess
 import sys
@@ -302,8 +303,12 @@ def _plain(value: Any) -> Any:
 
 
 def _tell(message: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(message) + "\n")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(json.dumps(message) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The run is gone, and the end of our stdin will say so; until then there is nobody to tell.
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
 
 
 async def _serve() -> None:

@@ -156,7 +156,11 @@ class Plan:
         if low is None or not (math.isfinite(low) and math.isfinite(high)):
             return False
         old_low, old_high = block.about["low"], block.about["high"]
-        room = 0.05 * (high - low) or max(1e-3 * abs(low), 0.5)
+        # Never so narrow, or so wide, that numbers cannot tell the edges of its bins apart.
+        largest = max(abs(low), abs(high))
+        room = max(0.05 * (high - low), 1e-6 * largest) or 0.5
+        if not (1e-150 < room < 1e150):
+            return False
         inside = old_low <= low and high <= old_high
         if inside and old_high - old_low <= max(2.0 * (high - low), 2.001 * room):
             return False

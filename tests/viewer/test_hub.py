@@ -522,17 +522,23 @@ def test_a_hub_that_is_killed_does_not_hurt_the_run(start):
     hub.close()
 
 
-def test_the_hub_ends_with_the_process_that_started_it():
+def test_the_hub_ends_quietly_with_the_process_that_started_it():
     code = (
         "import sys, json; from viewer.hub import Hub\n"
-        "hub = Hub.start(json.loads(sys.argv[1])); print(hub.pid, flush=True); sys.stdin.read()"
+        "hub = Hub.start(json.loads(sys.argv[1])); print(hub.pid, hub.url, flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", code, json.dumps(world())]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT) as parent:
-        pid = int(parent.stdout.readline())
-        assert alive(pid)
-        parent.kill()
-    until(lambda: not alive(pid))
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, cwd=ROOT, text=True) as parent:
+        pid, url = parent.stdout.readline().split()
+        with Client(url) as client:
+            client.receive_texts("meta")
+            assert alive(int(pid))
+            parent.kill()
+            with pytest.raises(ConnectionClosed):
+                client.frame(20)
+        until(lambda: not alive(int(pid)))
+        assert parent.stderr.read() == ""
 
 
 def test_a_port_that_is_taken_is_an_error(start, capfd):

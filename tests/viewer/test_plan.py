@@ -139,7 +139,12 @@ def histogram(low, high, seen_low, seen_high):
         (0.0, 1.0, (0.1, 1.1), True),
         (0.0, 1.0, (-0.1, 0.9), True),
         (0.0, 1.0, (0.4, 0.6), True),
-        (0.0, 1.0, (0.5, 0.5), False),
+        (0.0, 1.0, (0.5, 0.5), True),
+        (0.4999999, 0.5000001, (0.5, 0.5), False),
+        (0.0, 1.0, (0.0, 0.0), False),
+        (0.0, 1.0, (1.0, 1.0 + 2**-52), True),
+        (0.0, 1.0, (-1e200, 1e200), False),
+        (0.0, 1.0, (0.0, 1e-300), False),
         (0.0, 9.0, (0.5, 0.5), True),
         (0.0, 1.0, (None, None), False),
         (0.0, 1.0, (0.0, float("inf")), False),
@@ -155,5 +160,6 @@ def test_the_range_of_a_histogram_changes_only_when_it_must(low, high, seen, cha
         plan.arrange()
         (told,) = wish.slot.spec["histograms"]
         assert told["low"] < seen[0] <= seen[1] < told["high"]
+        np.histogram([], 200, (told["low"], told["high"]))  # what the workers do
         again = Frame(2, 1, (0.0,) * 3, (400.0, 400.0, 0.0), (histogram(told["low"], told["high"], *seen),))
         assert not plan.learn(wish.slot, again)
