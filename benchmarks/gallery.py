@@ -69,7 +69,7 @@ PICTURES = [
     ),
     Shown("gas", "Hard discs, coloured by their speed.", f"--set side=80 --ticks 300 --size {MAP}"),
     Shown("life", "Gosper's gun and its gliders.", f"--set size=80 --ticks 200 --size {MAP}"),
-    Shown("melt", "A crystal of 32,000 atoms that has melted.", f"--ticks 200 --size {SPACE}"),
+    Shown("melt", "A crystal of 32,000 atoms that has melted.", "--ticks 200 --size 960x560"),
     Shown("pathfinding", "Two streams cross a field of discs.", f"--set walkers=600 --ticks 600 --size {MAP}"),
     Shown(
         "rumour",
@@ -103,8 +103,8 @@ PICTURES = [
 MOVIES = [
     Shown("vicsek", "", "--ticks 240 --every 2 --size 480x500 --quality 30", ".mp4"),
     Shown("slime", "", "--ticks 240 --every 2 --size 480x500 --quality 32", ".mp4"),
-    Shown("traffic", PICTURES[17].says, "--set length=48 --set streets=6 --set density=0.3 --ticks 240 --camera=-25,48,1.0 "
-          "--turn 40 --size 640x368 --quality 30", ".mp4"),
+    Shown("traffic", "", "--set length=48 --set streets=6 --set density=0.3 --ticks 240 --camera=-25,48,1.0 --turn 40 "
+          "--size 640x368 --quality 30", ".mp4"),
 ]  # fmt: skip
 
 

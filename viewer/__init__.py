@@ -7,6 +7,8 @@
     client      Client: the hub's stream, for Python
     window      open_window: Open3D on this machine's screen
     image       write_image: one frame as PNG, with no display
+    render      Renderer: frame after frame, with no display; movie: where the pictures go
+    look        what is coloured by what; camera, shapes, lines, rasters, models, painter: how it is drawn
     page/       what the browser gets
 
 Import the module you need: the hub starts in a fraction of a second because nothing here loads a 3D library.

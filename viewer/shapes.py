@@ -22,7 +22,7 @@ from viewer.look import Look
 from viewer.models import NAMES, POINTED, built_in
 
 LIGHT = np.array([-0.4, -0.5, 0.8]) / np.linalg.norm([-0.4, -0.5, 0.8])
-TRIANGLES, LIVE_TRIANGLES = 800_000, 150_000
+TRIANGLES, LIVE_TRIANGLES = 700_000, 300_000
 """A picture, and a window's frame, has at most about so many; those who are nearest get their models."""
 SQUARES = 400_000
 """Beyond so many small entities they become points."""
@@ -104,6 +104,7 @@ class View:
 
 def join(meshes: Sequence[Mesh]) -> Mesh:
     """One mesh of many."""
+    meshes = [mesh for mesh in meshes if len(mesh)]
     if len(meshes) == 1:
         return meshes[0]
     return Mesh(
@@ -120,7 +121,7 @@ def entity_size(meta: Mapping[str, Any], type: int, total: int, pointed: bool) -
     dim = meta["dim"]
     size = [high - low for low, high in zip(meta["low"], meta["high"], strict=True)][:dim]
     room = (math.prod(size) / max(total, 1)) ** (1 / dim)
-    usual = min(room * (0.5 if dim == 2 else 0.38), 0.025 * max(size)) * (1.8 if pointed else 1.0)
+    usual = min(room * (0.5 if dim == 2 else 0.38), 0.018 * max(size)) * (1.8 if pointed else 1.0)
     return float(min([usual, *(float(other) for other in sizes if other)]))
 
 
@@ -188,34 +189,42 @@ def _modelled(
     view: View, wanted: NDArray[np.bool_], places: Floats, heading: Floats | None, colours: Floats, size: float,
     length: Floats, name: str, models: Mapping[str, Model],
 ) -> tuple[Mesh, NDArray[np.bool_]]:  # fmt: skip
-    """The models of those who get one, and who they are."""
+    """The models of those who get one, and who they are: those who are nearest finer ones than those behind."""
     rows = np.flatnonzero(wanted)
     kept = np.zeros(len(places), bool)
     if not len(rows):
         return join([]), kept
-    corners, normals = _template(name, float(np.median(length[rows])), view.triangles // len(rows), models)
-    most = max(1, 3 * view.triangles // len(corners))
+    fine, coarse = _templates(name, float(np.median(length[rows])), models)
+    room = 3 * view.triangles
+    if len(rows) * len(coarse[0]) > room:
+        fine = coarse
+    spent = len(rows) * len(coarse[0]) if len(fine[0]) > len(coarse[0]) else 0
+    most = max(1, (room - spent) // (len(fine[0]) - len(coarse[0]) if spent else len(fine[0])))
     if len(rows) > most:
-        rows = np.sort(rows[np.argpartition(view.depth(places[rows]), most)[:most]])
-    kept[rows] = True
-    ahead = None if heading is None else heading[rows]
-    if ahead is not None and name in UPRIGHT:
-        ahead = ahead * [1.0, 1.0, 0.0]
-    at = places[rows]
-    if view.flat:
-        at = at - [0.0, 0.0, size * float(corners[:, 2].min())]  # models stand on the map
-    lit = bool(normals[:, :2].any())
-    return placed(corners, normals if lit else None, at, ahead, size, colours[rows]), kept
+        rows = rows[np.argpartition(view.depth(places[rows]), most)]
+    meshes = []
+    for (corners, normals), some in (
+        (fine, np.sort(rows[:most])),
+        (coarse, np.sort(rows[most:]) if spent else rows[:0]),
+    ):
+        kept[some] = True
+        ahead = None if heading is None else heading[some]
+        if ahead is not None and name in UPRIGHT:
+            ahead = ahead * [1.0, 1.0, 0.0]
+        at = places[some]
+        if view.flat:
+            at = at - [0.0, 0.0, size * float(corners[:, 2].min())]  # models stand on the map
+        lit = bool(normals[:, :2].any())
+        meshes.append(placed(corners, normals if lit else None, at, ahead, size, colours[some]))
+    return join(meshes), kept
 
 
-def _template(name: str, pixels: float, most: int, models: Mapping[str, Model]) -> Model:
-    """A model, as fine as so many pixels want and so many triangles allow."""
+def _templates(name: str, pixels: float, models: Mapping[str, Model]) -> tuple[Model, Model]:
+    """A model, as fine as so many pixels want, and a coarse one."""
     if name not in NAMES:
-        return models[name] if name in models else built_in("cone")
-    fine = 2 if pixels >= LARGE else 0 if pixels < 6 else 1
-    while fine and len(built_in(name, fine)[0]) > 3 * most:
-        fine -= 1
-    return built_in(name, fine)
+        own = models[name] if name in models else built_in("cone")
+        return own, own
+    return built_in(name, 2 if pixels >= LARGE else 0 if pixels < 6 else 1), built_in(name, 0)
 
 
 def placed(

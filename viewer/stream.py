@@ -17,7 +17,7 @@ from viewer.look import Look, choices
 
 BUDGET = 100_000
 GRID = 256
-NEAR_PIXELS = 14.0
+NEAR_PIXELS, SAME_PIXELS = 14.0, 6.0
 
 
 class Stream:
@@ -115,7 +115,8 @@ class Stream:
             column, row = (clip[:, 0] / w + 1) / 2 * size[0], (1 - clip[:, 1] / w) / 2 * size[1]
             away = np.where(before, np.hypot(column - x, row - y), np.inf)
             # Of those about as near to the pointer, the one in front.
-            score = np.where(away <= NEAR_PIXELS, np.rint(away / 4) + 1e-3 * w / w.max(), np.inf)
+            nearness = np.ceil(np.maximum(away - SAME_PIXELS, 0) / 4)
+            score = np.where(away <= NEAR_PIXELS, nearness + 1e-3 * w / w.max(), np.inf)
             best = int(score.argmin())
             if np.isfinite(score[best]) and (found is None or score[best] < found[0]):
                 found = float(score[best]), int(block.arrays["ids"][best])

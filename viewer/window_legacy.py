@@ -19,6 +19,7 @@ from viewer.stream import Stream
 
 SIZE = (1280, 800)
 FAR = 1e3
+NEARER = 0.4
 
 
 def run_legacy(stream: Stream) -> None:
@@ -87,6 +88,7 @@ class _Scene:
     def __init__(self, open3d: Any, window: Any, stream: Stream, view: View) -> None:
         self._open3d, self._window, self._stream, self._view = open3d, window, stream, view
         self._shown: list[Any] = []
+        self._pixel = view.pixel
 
     def show(self) -> None:
         """Put the stream's frame in place of the one before."""
@@ -105,13 +107,17 @@ class _Scene:
 
     def _marked(self, place: NDArray[np.float64]) -> list[Any]:
         """A frame around the selected entity, and its fields beside it."""
-        right, up, back = _axes(self._window)
-        at, r = place + 0.02 * _span(self._stream.meta) * back, 9 * self._view.pixel
+        seen = np.asarray(self._window.get_view_control().convert_to_pinhole_camera_parameters().extrinsic)
+        right, up, back = seen[0, :3], -seen[1, :3], -seen[2, :3]
+        eye = -seen[:3, :3].T @ seen[:3, 3]
+        # Nearer to the eye on the same ray, so that nothing is before it.
+        at, self._pixel = eye + NEARER * (place - eye), NEARER * self._view.pixel
+        r = 9 * self._pixel
         corners = [at + r * (s * right + t * up) for s, t in ((-1, -1), (1, -1), (1, 1), (-1, 1))]
         strokes = []
         for a, b in zip(corners, corners[1:] + corners[:1], strict=True):
             along = (b - a) / np.linalg.norm(b - a)
-            wide = self._view.pixel * np.cross(along, back)
+            wide = self._pixel * np.cross(along, back)
             strokes += [a - wide, a + wide, b + wide, a - wide, b + wide, b - wide]
         mesh = Mesh(np.array(strokes), np.tile(np.array(INK), (len(strokes), 1)))
         return [geometry(self._open3d, mesh), *self._label(at + r * (1.5 * right + up), right, up)]
@@ -130,19 +136,9 @@ class _Scene:
             pen.text((12, 10 + 34 * k), line, tuple(round(255 * v) for v in INK), font)
         texels = np.asarray(image)[::-1]
         made = textured(self._open3d, Floor(texels, np.zeros(3), np.ones(3)))
-        x, y = 0.5 * image.width * self._view.pixel * right, 0.5 * image.height * self._view.pixel * up
+        x, y = 0.5 * image.width * self._pixel * right, 0.5 * image.height * self._pixel * up
         made.vertices = self._open3d.utility.Vector3dVector(np.array([at - y, at + x - y, at + x, at]))
         return [made]
-
-
-def _span(meta: dict[str, Any]) -> float:
-    return float(max(high - low for low, high in zip(meta["low"], meta["high"], strict=True)))
-
-
-def _axes(window: Any) -> NDArray[np.float64]:
-    """Unit vectors to the right, up and back of the camera as it is now, (3, 3)."""
-    seen = window.get_view_control().convert_to_pinhole_camera_parameters().extrinsic
-    return np.array([seen[0, :3], -seen[1, :3], -seen[2, :3]])
 
 
 def _matrix(window: Any) -> tuple[NDArray[np.float64], tuple[float, float]]:

@@ -1,5 +1,6 @@
 """`weaver render`: from an app or a recording to pictures."""
 
+import itertools
 import os
 import signal
 import subprocess
@@ -61,7 +62,7 @@ def test_a_folder_gets_a_picture_of_every_kth_tick(app, tmp_path, capsys):
     assert Rendering(app, out, every=2, size=(160, 160)).run() == 0
     shown = stills(out)
     assert len(shown) == 4  # ticks 0, 2, 4 and 6, the last as the app says
-    assert all((a != b).any() for a, b in zip(shown, shown[1:], strict=False))
+    assert all((a != b).any() for a, b in itertools.pairwise(shown))
     assert capsys.readouterr().out == f"{out}: 4 pictures\n"
 
 
