@@ -339,7 +339,7 @@ function layout() {
 // What the panels cover, CSS pixels.
 function inset() {
   if (S.link.embedded) return { left: innerWidth > 640 ? 226 : 40, right: 60, top: 12, bottom: 110 };
-  if (PHONE.matches) return { left: 40, right: 58, top: S.state.open ? 96 : 220, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
+  if (PHONE.matches) return S.state.open ? { left: 40, right: 58, top: 90, bottom: 0.4 * innerHeight + 150 } : { left: 40, right: 14, top: 346, bottom: 150 };
   return { left: innerWidth > 1000 ? 256 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
 }
 

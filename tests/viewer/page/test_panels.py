@@ -96,9 +96,8 @@ def test_a_parameter_acts_on_the_run_by_slider_and_number(look, shots):
 def test_a_wide_range_has_a_slider_of_equal_factors(look):
     seen = look()
     seen.tab("run")
-    assert seen.value("+document.getElementById('parameter-1-slider').value") == pytest.approx(
-        0.4
-    )  # 1e-4 to 10: 0.01 is two of five
+    # From 1e-4 to 10 are five factors of ten; 0.01 is two of them.
+    assert seen.value("+document.getElementById('parameter-1-slider').value") == pytest.approx(0.4)
     seen.slide("#parameter-1-slider", 0.6)
     assert seen.stage.heard("set")["values"]["rate"] == pytest.approx(0.1)
 
