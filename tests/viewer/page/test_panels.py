@@ -50,6 +50,12 @@ def test_observations_are_drawn_as_they_come(look, shots):
     d = seen.value("document.querySelector('[data-observation=sheep] path').getAttribute('d')")
     assert len(d[1:].split("L")) == 30
     seen.page.screenshot(path=shots / "charts.png")
+    # Who points at a chart reads what was there.
+    box = seen.page.locator("[data-observation=sheep]").bounding_box()
+    seen.page.mouse.move(box["x"] + 43, box["y"] + 60)
+    seen.wait_text("#charts .latest", "600")
+    seen.page.mouse.move(400, 300)
+    seen.wait_text("#charts .latest", "687")
     # More rows come; and a late thinning replaces what came before.
     seen.stage.tell(
         samples={"from": 30, "ticks": [300], "values": {"sheep": [100], "drift": [[0, 0]], "energies": [[9] * 5]}}
