@@ -115,6 +115,7 @@ function onState(name) {
 
 function begin(meta) {
   const again = S.meta && JSON.stringify(S.meta.types) === JSON.stringify(meta.types);
+  const another = S.meta !== null && !again;
   S.meta = meta;
   S.partitions = meta.partitions ?? [];
   document.title = `${meta.app} · Weaver`;
@@ -128,12 +129,13 @@ function begin(meta) {
     S.camera.setState(stood);
     if (S.frame) S.scene.setFrame(S.frame);
   }
+  if (another) Object.assign(S.state, { selected: [], clip: null, follow: false });
   furnish(S.state, meta);
   if (!again) {
     S.store.clear();
     S.ranges = new Ranges();
     S.state.solid = meta.dim === 3;
-    const camera = restore(S.state, S.link.packed && unpack(S.link.packed), meta);
+    const camera = another ? null : restore(S.state, S.link.packed && unpack(S.link.packed), meta);
     if (S.link.embedded) S.state.open = false;
     layout();
     reset();

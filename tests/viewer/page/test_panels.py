@@ -213,6 +213,7 @@ def test_a_link_restores_camera_look_filter_and_panels(look, browser, shots):
         [],
         {"types": {"Sheep": {"by": "no such field", "range": ["a", 1], "opacity": 1e9, "map": "constructor"}}, "camera": {"centre": [None]}},
         {"types": {"__proto__": {"shown": False}}, "selected": [{"id": "x"}], "tab": "nowhere", "clip": [[1], [2]]},
+        {"layers": {"Grass": {"field": "no such field"}}, "histogram": {"type": "Sheep", "field": "gone", "bins": 10}, "clip": [[300, 0, 0], [100, 9, 0]], "tab": "charts?"},
         {"types": None, "layers": 5, "shown": "x", "budget": -5, "trails": "many"},
     ],
 )  # fmt: skip
@@ -225,6 +226,8 @@ def test_a_link_that_was_tampered_with_changes_nothing(look, told):
     ) == ["type", None, 1, "ramp"]
     assert seen.value("[S.state.tab, S.state.clip, S.state.selected, S.state.trails]") == ["look", None, [], 0]
     assert seen.value("S.camera.centre.every(Number.isFinite)")
+    assert seen.stage.interest["layers"] == {"Grass": "height"} and seen.stage.interest["area"] is None
+    assert seen.value("S.state.histogram") is None
 
 
 def test_a_link_that_is_no_link_is_ignored(look):
@@ -287,6 +290,27 @@ def test_the_page_comes_back_after_the_connection_was_lost_and_asks_again(look):
     seen.scenery(2)
     assert seen.page.input_value("#type-0-where") == "energy > 2"
     assert seen.value("S.camera.state()") == there
+
+
+def test_another_run_at_the_same_address_begins_anew(look):
+    seen = look()
+    seen.scenery(9)
+    seen.page.select_option("#type-0-by", "mood")
+    seen.value("S.select([{type: 1, id: '1003'}])")
+    seen.interest(lambda said: said["selected"] == [1003])
+    other = meadow(app="desert")
+    other["types"] = [
+        {"name": "Sheep", "fields": [{"name": "thirst", "kind": "float"}], "heading": False, "radius": None, "view": {}}
+    ]
+    seen.stage.meta = other
+    seen.stage.said.clear()
+    seen.value("S.link.socket.close()")
+    seen.wait("S.meta.app === 'desert'")
+    seen.interest(
+        lambda said: said["selected"] == [] and said["types"] == {"Sheep": {"show": True, "fields": [], "where": ""}}
+    )
+    assert seen.value("[S.state.types.Sheep.by, S.store.frames.length]") == ["type", 0]
+    seen.wait_text("#app", "desert")
 
 
 def test_a_wrong_token_is_told_and_nothing_is_seen(browser, look):
