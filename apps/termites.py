@@ -23,7 +23,7 @@ class Task(enum.IntEnum):
     PLACE = 2
 
 
-class Termite(wv.Entity, view={"color_by": "task"}):
+class Termite(wv.Entity, view={"model": "disc", "size": 1.2, "color_by": "task"}):
     """A termite."""
 
     heading: float

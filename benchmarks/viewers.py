@@ -126,14 +126,23 @@ def watched(hub: Hub, run: Run, wanted: list[dict[str, Any]], seen: list[dict[st
             time.sleep(0.01)  # until the hub has told that the last has left
 
 
+def step(run: Run, ticks: int) -> tuple[float, float]:
+    """Seconds that so many ticks take, by the clock and of this process."""
+    began, own = time.perf_counter(), time.process_time()
+    run.step(ticks)
+    return time.perf_counter() - began, time.process_time() - own
+
+
 def measure(n: int, side: float, threads: int, rounds: int, seconds: float) -> dict[str, Any]:
     """Measure one size.
 
     Returns:
         n, ticks per round, ticks_per_second {"alone", "watched"}, loss (of the median pair), losses (of all),
+        processor_loss: the same by the processor time of the run's process, which other programs disturb less;
         viewers: frames and megabytes per second of each, hub and viewers: processors that they took.
     """
     pairs, seen, rates = [], [], {"alone": [], "watched": []}
+    own_pairs = []
     hub_time = viewer_time = total = 0.0
     with ExitStack() as stack:
         run = stack.enter_context(flocking(n, side).start(threads=threads))
@@ -144,23 +153,20 @@ def measure(n: int, side: float, threads: int, rounds: int, seconds: float) -> d
         run.step(10)
         ticks = max(10, int(10 * seconds / (time.perf_counter() - began)))
         for turn in range(rounds):
-            took = {}
+            took, own = {}, {}
             for kind in ("alone", "watched")[:: 1 if turn % 2 == 0 else -1]:
                 if kind == "alone":
-                    began = time.perf_counter()
-                    run.step(ticks)
-                    took[kind] = time.perf_counter() - began
+                    took[kind], own[kind] = step(run, ticks)
                     continue
                 with watched(hub, run, interests(side), seen) as pids:
                     run.step(max(1, ticks // 4))  # the hub learns how fast the run is
                     before = spent([hub.pid]), spent(pids)
-                    began = time.perf_counter()
-                    run.step(ticks)
-                    took[kind] = time.perf_counter() - began
+                    took[kind], own[kind] = step(run, ticks)
                     hub_time += spent([hub.pid]) - before[0]
                     viewer_time += spent(pids) - before[1]
                     total += took[kind]
             pairs.append(1.0 - took["alone"] / took["watched"])
+            own_pairs.append(1.0 - own["alone"] / own["watched"])
             for kind in took:
                 rates[kind].append(ticks / took[kind])
     return {
@@ -170,6 +176,7 @@ def measure(n: int, side: float, threads: int, rounds: int, seconds: float) -> d
         "ticks_per_second": {kind: statistics.median(each) for kind, each in rates.items()},
         "loss": statistics.median(pairs),
         "losses": pairs,
+        "processor_loss": statistics.median(own_pairs),
         "viewers": [
             {key: statistics.median(each[key] for each in seen[k::3]) for key in ("hz", "megabytes")} for k in range(3)
         ],
@@ -186,6 +193,7 @@ def show(result: dict[str, Any]) -> None:
     print(f"  watched  {rates['watched']:8.1f} ticks/s by three viewers, and one that has stalled")
     spread = ", ".join(f"{100 * loss:.1f}" for loss in sorted(result["losses"]))
     print(f"  loss     {100 * result['loss']:8.1f} %   (goal: at most {100 * GOAL:.0f} %; pairs: {spread})")
+    print(f"  of the run's own processor time {100 * result['processor_loss']:.1f} % went to being watched")
     for name, each in zip(("all", "coloured", "a quarter"), result["viewers"], strict=True):
         print(f"  {name:<10} {each['hz']:5.1f} frames/s {each['megabytes']:7.2f} MB/s")
     print(f"  processors taken: hub {result['hub']:.2f}, viewers {result['viewing']:.2f}")

@@ -12,7 +12,8 @@ from weaver.load import load_app
 from weaver.run import Run
 from weaver.world import World
 
-LANGUAGE = (Path(__file__).resolve().parents[1] / "docs" / "language.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+LANGUAGE, VIEWER = ((DOCS / name).read_text(encoding="utf-8") for name in ("language.md", "viewer.md"))
 APPS = re.findall(r"```python\n(.*?)```", LANGUAGE, re.DOTALL)
 SHOWING = {
     "publish", "show", "boxes", "drive", "mortal", "partitions", "workers", "threads", "hz", "turn", "frame", "sampled",
@@ -41,4 +42,12 @@ def test_every_public_word_is_described():
 
 def test_every_option_of_the_command_is_described():
     options = re.findall(r"--[a-z]+", (Path(wv.__file__).with_name("cli.py")).read_text(encoding="utf-8"))
-    assert {option for option in options if f"`{option}" not in LANGUAGE} <= {"--help"}
+    assert {option for option in options if not re.search(rf"`{option}\b", LANGUAGE + VIEWER)} <= {"--help"}
+
+
+def test_the_example_of_the_viewers_guide_runs(tmp_path: Path):
+    (example,) = [code for code in re.findall(r"```python\n(.*?)```", VIEWER, re.DOTALL) if "Simulation" in code]
+    file = tmp_path / "guide.py"
+    file.write_text(example, encoding="utf-8")
+    _, sim = load_app(file)
+    assert sim.run(ticks=3).counts() == {"Bird": 200}

@@ -55,7 +55,7 @@ def test_the_page_shows_and_steers_a_real_run(options: list[str], tmp_path: Path
             page.on("request", lambda request: requests.append(request.url))
             page.goto(found[0])
             until(lambda: (page.evaluate("S.tick") or 0) > 3)
-            assert page.evaluate("S.counts[0]") == 80_000
+            assert page.evaluate("S.status.entities.Bird") == 80_000
             page.keyboard.press("Space")
             until(lambda: page.evaluate("S.status.paused"))
             until(lambda: page.evaluate("S.tick === S.status.tick"))

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import http.server
 import re
 import textwrap
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed: pip install nbclient")
-pytest.importorskip("ipykernel", reason="ipykernel is not installed: pip install ipykernel")
-nbformat = pytest.importorskip("nbformat")
+from tests.viewer.browser import CHROMIUM, FLAGS, MISSING
+from weaver.load import load_app
 
 ROOT = Path(__file__).resolve().parents[1]
 CELLS = (
@@ -55,6 +59,9 @@ CELLS = (
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning:jupyter_client", "ignore::DeprecationWarning:zmq")
 def test_a_notebook_shows_a_run_and_steps_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    nbclient = pytest.importorskip("nbclient", reason="nbclient is not installed: pip install nbclient")
+    pytest.importorskip("ipykernel", reason="ipykernel is not installed: pip install ipykernel")
+    nbformat = pytest.importorskip("nbformat")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     book = nbformat.v4.new_notebook()
     book.cells = [nbformat.v4.new_code_cell(textwrap.dedent(cell).strip()) for cell in CELLS]
@@ -68,3 +75,45 @@ def test_a_notebook_shows_a_run_and_steps_it(tmp_path: Path, monkeypatch: pytest
     assert said[1] == "5 {'match': 0.4}\n"
     assert said[2] == "15 300\n"
     assert said[3] == "{'Bird': 300}\n"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder without a word."""
+
+    def log_message(self, *words: object) -> None:
+        pass
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[Path, str]]:
+    """A folder, and the address of another site that serves it."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(tmp_path)))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield tmp_path, f"http://localhost:{server.server_port}/"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason=MISSING)
+def test_the_page_in_a_frame_of_another_site_plays_the_run(served: tuple[Path, str]):
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+    folder, address = served
+    flags = [flag.replace("EXCLUDE 127.0.0.1", "EXCLUDE 127.0.0.1, EXCLUDE localhost") for flag in FLAGS]
+    _, sim = load_app("vicsek")
+    with sim.start() as run, sync_api.sync_playwright() as playwright:
+        page_of = run.view(width=700, height=420)._repr_mimebundle_()["text/html"]
+        (folder / "index.html").write_text(f"<!doctype html><title>book</title>{page_of}", encoding="utf-8")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page()
+        page.goto(address)
+        frame = page.frame_locator("iframe")
+        frame.locator("#play").click(timeout=30_000)
+        end = time.monotonic() + 60
+        while run.tick < 5:
+            assert time.monotonic() < end, "waited too long"
+            time.sleep(0.02)
+        tick = run.step(3)
+        frame.locator("#tick", has_text=re.compile(rf"^{tick}$")).wait_for(timeout=30_000)
+        browser.close()

@@ -39,7 +39,6 @@ class Gathering:
 
     Attributes:
         workers: those who are connected.
-        broken_off: a worker's messages made no sense, and it was cut off.
     """
 
     def __init__(
@@ -86,8 +85,8 @@ class Gathering:
         """Tell the workers what is wanted from now on, and those who come later."""
         payload = json.dumps({"number": number, "every": every, "interests": interests}).encode()
         self._wish = PREFIX.pack(len(payload), KIND_WISH) + payload
-        wanted = {told["number"] for told in interests}
-        self._pending = {key: ticks for key, ticks in self._pending.items() if key in wanted}
+        # Parts may be under way of an interest that viewers still wait for, although it is wanted no more.
+        self._pending = {key: ticks for key, ticks in self._pending.items() if self._slot(key) is not None}
         for worker in self.workers:
             worker.writer.write(self._wish)
 

@@ -52,15 +52,17 @@ def normalised(corners: Floats) -> Floats:
 
 
 def normals(corners: Floats) -> Floats:
-    """Unit normals (3 t, 3): of the face, or, where faces meet at a small angle, their mean by area."""
+    """Unit normals (3 t, 3): of the face, or, where faces meet at a small angle, their mean by the corners' angles."""
     a, b, c = corners.reshape(-1, 3, 3).transpose(1, 0, 2)
-    areas = np.cross(b - a, c - a)
+    faces = np.repeat(_unit(np.cross(b - a, c - a)), 3, axis=0)
+    sides = _unit(np.stack([b - a, c - b, a - c], axis=1).reshape(-1, 3)).reshape(-1, 3, 3)
+    angles = np.arccos(np.clip(-(sides * np.roll(sides, 1, axis=1)).sum(axis=2), -1, 1)).reshape(-1, 1)
     _, place = np.unique(np.round(corners, 6), axis=0, return_inverse=True)
     place = place.reshape(-1)
     sums = np.zeros((place.max(initial=-1) + 1, 3))
-    np.add.at(sums, place, np.repeat(areas, 3, axis=0))
-    face, mean = np.repeat(_unit(areas), 3, axis=0), _unit(sums)[place]
-    return np.where((face * mean).sum(axis=1, keepdims=True) > SMOOTH, mean, face)
+    np.add.at(sums, place, angles * faces)
+    mean = _unit(sums)[place]
+    return np.where((faces * mean).sum(axis=1, keepdims=True) > SMOOTH, mean, faces)
 
 
 def _unit(vectors: Floats) -> Floats:

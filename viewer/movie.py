@@ -139,8 +139,7 @@ class Movie:
         try:
             self._process.stdin.write(np.ascontiguousarray(picture).data)
         except BrokenPipeError:
-            self._process.stdin = None
-            raise self._failed() from None
+            self._finish()
 
     def __enter__(self) -> Movie:
         """Itself."""
@@ -152,31 +151,33 @@ class Movie:
         """Let ffmpeg finish, and give the movie its name."""
         try:
             if error is not None:
-                self._process.kill()
-                self._process.communicate()
+                if self._process.returncode is None:
+                    self._process.kill()
+                    self._process.communicate()
             else:
-                if self._finish():
-                    raise self._failed()
+                self._finish()
                 os.replace(self._aside, self._path)
         finally:
             self._aside.unlink(missing_ok=True)
 
-    def _finish(self) -> int:
-        """Its exit code, once it has written all."""
-        assert self._process.stdin is not None
-        with contextlib.suppress(BrokenPipeError):  # its exit code tells why
-            self._process.stdin.close()
-        self._process.stdin = None
-        return self._process.wait(END_SECONDS)
+    def _finish(self) -> None:
+        """Let it write all.
 
-    def _failed(self) -> ImageError:
+        Raises:
+            ImageError: it could not.
+        """
+        if self._process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):  # its exit code tells why
+                self._process.stdin.close()
+            self._process.stdin = None
         said = self._process.communicate(timeout=END_SECONDS)[1].decode(errors="replace").strip().splitlines()
-        return ImageError(
-            f"The movie {self._path} was asked for, and ffmpeg ended with {self._process.returncode}"
-            f"{': ' + said[-1] if said else ''}.\n"
-            f"There is no movie.\n"
-            f"Name a file in a folder that you may write to, or a folder for single pictures."
-        )
+        if self._process.returncode:
+            raise ImageError(
+                f"The movie {self._path} was asked for, and ffmpeg ended with {self._process.returncode}"
+                f"{': ' + said[-1] if said else ''}.\n"
+                f"There is no movie.\n"
+                f"Name a file in a folder that you may write to, or a folder for single pictures."
+            )
 
 
 class Folder:

@@ -189,6 +189,7 @@ class Plan:
             return wanted[key]
 
         crowd = [wish for wish in self._wishes if keys[id(wish)] not in own]
+        self._shared.slot = None
         if crowd:
             self._shared.asked = _together([wish.asked for wish in crowd])
             spec = self._spec(self._shared)

@@ -14,13 +14,6 @@ from weaver.serving import Serving, Views
 from weaver.session import Signals
 
 
-@dataclass(frozen=True)
-class Link:
-    """A hub that somebody else has started: all that is known is its link."""
-
-    url: str
-
-
 @dataclass
 class Viewing:
     """One `weaver view`.
@@ -65,9 +58,9 @@ class Viewing:
             if not (self.browser and webbrowser.open(self.where)):
                 print(f"view: {self.where}", file=sys.stderr, flush=True)
             return 0
-        from viewer.window import open_window
+        from viewer.window import Link, open_window
 
-        opened = open_window(Link(self.where))  # type: ignore[arg-type]  # of a hub it takes the link
+        opened = open_window(Link(self.where))
         if isinstance(opened, str):
             raise RunError(opened)
         signals = Signals()

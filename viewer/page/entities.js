@@ -81,7 +81,7 @@ export class Entities {
     const rows = mesh ? this.nearest(type, (style.size * scale) / (sure * view.dense), view) : { n: 0, cut: 0 };
     gl.depthMask(style.opacity === 1 || pick);
     let drawn = mesh && !rows.n ? "point" : name;
-    const least = (type.n > 50000 ? 1.6 : 2.4) * view.dense;
+    const least = (type.n > 300000 ? 1.2 : type.n > 50000 ? 1.6 : 2.4) * view.dense; // of so many each is a grain
     if (this.specks(style, type, view, name, pixels, least) && !rows.n && !pick) {
       const mode = this.mode(style, type.block);
       this.splat.draw(type.block, style, view, style.size * scale, least, mode, this.tables.of(style, mode, view.light).bytes);

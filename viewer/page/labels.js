@@ -42,7 +42,8 @@ export class Labels {
     if (!missing && this.dense === dense) return;
     this.dense = dense;
     this.boxes.clear();
-    const size = Math.round(HEIGHT * dense), tall = Math.round(1.7 * size), rim = 2.5 * dense, font = (strong) => `${strong ? 600 : 400} ${size}px system-ui, "Segoe UI", "DejaVu Sans", sans-serif`;
+    const size = Math.round(HEIGHT * dense), tall = Math.round(1.7 * size), rim = 2.5 * dense;
+    const font = (strong) => `${strong ? 600 : 400} ${size}px system-ui, "Segoe UI", "DejaVu Sans", sans-serif`;
     const pen = this.canvas.getContext("2d", { willReadFrequently: true }), room = 1024;
     let x = 0, y = 0;
     for (const item of items) {

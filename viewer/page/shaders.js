@@ -100,7 +100,7 @@ void main() {
   float far = min(hull, foot * g);
   // Left and right of its ridge it looks to either side; from behind the foot is seen.
   vec2 n = vec2(-along.y, along.x) * q.y * 2.3;
-  light = v_ahead.z > 0.0 && foot < 0.0 ? 0.55 : 0.86 + 0.35 * dot(n, vec2(-0.35, 0.5)) - 0.08 * v_ahead.z;
+  light = v_ahead.z > 0.0 && foot < 0.0 ? 0.66 : 0.86 + 0.35 * dot(n, vec2(-0.35, 0.5)) - 0.08 * v_ahead.z;
 #else
   float far = length(p) - 1.0;
 #ifdef BALL
