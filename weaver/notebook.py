@@ -39,7 +39,10 @@ class Watch:
         from viewer.hub import Hub, HubError
 
         try:
-            self.hub = Hub.start(world_meta(run, None), port=port, embed=True, models=models_of(run.simulation))
+            self.hub = Hub.start(
+                world_meta(run, None), port=port, publish_host=run.driver_address, embed=True,
+                models=models_of(run.simulation),
+            )  # fmt: skip
         except HubError as error:
             raise RunError(str(error)) from error
         self.error: WeaverError | None = None

@@ -37,12 +37,21 @@ export class Charts {
   begin() {
     const { S } = this;
     this.made = (S.meta.observations ?? []).map((observation) => this.make(observation));
-    const nothing = this.made.length ? [] : [el("p", { class: "faint" }, "This run observes nothing: sim.observe(...) makes a chart here.")];
+    const nothing = this.made.length ? [] : [el("p", { class: "faint nothing" }, S.meta.live === false ? "This recording keeps no observations." : "This run observes nothing: sim.observe(...) makes a chart here.")];
     $("charts").replaceChildren(...nothing, ...this.made.map((one) => one.card), this.histogram());
   }
 
   make(observation) {
     const one = { observation, chart: chart({ "data-observation": observation.name }), value: el("output", { class: "latest" }), key: el("div", {}) };
+    one.over = null; // the tick that the pointer is at
+    one.chart.addEventListener("pointermove", (event) => {
+      one.over = one.chart.tickAt?.(event.clientX - one.chart.getBoundingClientRect().left) ?? null;
+      this.update();
+    });
+    one.chart.addEventListener("pointerleave", () => {
+      one.over = null;
+      this.update();
+    });
     one.card = card(observation.name, [one.chart, one.key], { head: [el("span", { class: "kind" }, observation.statistic ?? ""), one.value] });
     one.card.classList.add("chart-card");
     return one;
@@ -65,10 +74,10 @@ export class Charts {
   }
 
   update() {
-    const { S } = this, { light } = S.state, { ticks } = S.samples, at = S.timeline.live ? null : S.tick;
-    const seen = `${S.samples.edition} ${at} ${light}`;
+    const { S } = this, { light } = S.state, { ticks } = S.samples;
     for (const one of this.made) {
-      const { observation, chart: root, value, key: keys } = one, drawn = `${seen} ${root.clientWidth}`;
+      const { observation, chart: root, value, key: keys } = one, at = one.over ?? (S.timeline.live ? null : S.tick);
+      const drawn = `${S.samples.edition} ${at} ${light} ${root.clientWidth}`;
       if (one.drawn === drawn) continue;
       one.drawn = drawn;
       const list = S.samples.values[observation.name] ?? [], last = list.findLastIndex((v, k) => v !== null && (at === null || ticks[k] <= at));
@@ -97,6 +106,7 @@ export class Charts {
     if (wanted && this.bins.value !== String(wanted.bins)) this.bins.value = wanted.bins;
     const type = S.meta.types.findIndex((one) => one.name === wanted?.type);
     const found = wanted && (block(S.frame, "histogram", { type, field: wanted.field }) ?? block(S.store.at(Infinity), "histogram", { type, field: wanted.field }));
+    this.bars.toggleAttribute("hidden", !wanted);
     this.bars.classList.toggle("waiting", !found);
     text(this.about, !wanted ? "Choose a field to see how its values are spread." : !found ? "Asking the workers …" : `${count(found.about.n)} entities, ${short(found.about.min, 4)} to ${short(found.about.max, 4)}`);
     if (!found) return this.bars.replaceChildren();

@@ -19,7 +19,7 @@ export function interestOf(S, area) {
   }));
   const wanted = state.histogram && state.tab === "charts" && state.open ? [state.histogram] : [];
   return {
-    op: "interest", area, budget: Math.round(state.budget), hz: 60, grid: meta.dim === 2 ? 256 : 64, types, layers,
+    op: "interest", area, budget: Math.round(state.budget), hz: null, grid: meta.dim === 2 ? 256 : 64, types, layers,
     selected: state.selected.map(({ id }) => (Number.isSafeInteger(+id) ? +id : id)),
     histograms: wanted.map(({ type, field, bins }) => ({ type, field, bins: Math.round(bins) })),
     load: (state.tab === "run" && state.open) || (state.shown.partitions && state.areas === "load"),

@@ -115,6 +115,7 @@ function onState(name) {
 
 function begin(meta) {
   const again = S.meta && JSON.stringify(S.meta.types) === JSON.stringify(meta.types);
+  const another = S.meta !== null && !again;
   S.meta = meta;
   S.partitions = meta.partitions ?? [];
   document.title = `${meta.app} · Weaver`;
@@ -128,12 +129,13 @@ function begin(meta) {
     S.camera.setState(stood);
     if (S.frame) S.scene.setFrame(S.frame);
   }
+  if (another) Object.assign(S.state, { selected: [], clip: null, follow: false });
   furnish(S.state, meta);
   if (!again) {
     S.store.clear();
     S.ranges = new Ranges();
     S.state.solid = meta.dim === 3;
-    const camera = restore(S.state, S.link.packed && unpack(S.link.packed), meta);
+    const camera = another ? null : restore(S.state, S.link.packed && unpack(S.link.packed), meta);
     if (S.link.embedded) S.state.open = false;
     layout();
     reset();
@@ -339,7 +341,7 @@ function layout() {
 // What the panels cover, CSS pixels.
 function inset() {
   if (S.link.embedded) return { left: innerWidth > 640 ? 226 : 40, right: 60, top: 12, bottom: 110 };
-  if (PHONE.matches) return { left: 40, right: 58, top: S.state.open ? 96 : 220, bottom: S.state.open ? 0.4 * innerHeight + 150 : 150 };
+  if (PHONE.matches) return S.state.open ? { left: 40, right: 58, top: 90, bottom: 0.4 * innerHeight + 150 } : { left: 40, right: 14, top: 346, bottom: 150 };
   return { left: innerWidth > 1000 ? 256 : 24, right: S.state.open ? SIDE + 60 : 70, top: 20, bottom: 116 };
 }
 

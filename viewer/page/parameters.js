@@ -5,6 +5,7 @@ import { el, text } from "./dom.js";
 import { short } from "./numbers.js";
 import { WATCH } from "./timeline.js";
 
+const RECORDED = "This is a recording: it was run with this value.";
 const WAIT = 120; // ms between two messages of one drag
 const TRUST = 1500; // ms in which what we set counts more than what the run last told
 
@@ -29,11 +30,11 @@ export class Parameters {
     const to = (v) => (log ? Math.log(v / low) / Math.log(high / low) : v);
     const from = (t) => (log ? low * (high / low) ** t : t);
     const nice = (v) => (integer ? Math.round(v) : +v.toPrecision(4));
-    const reason = () => (!this.S.control ? WATCH : fixed ? "Fixed: it was built into the run when that began." : "");
+    const reason = () => (this.S.meta.live === false ? RECORDED : !this.S.control ? WATCH : fixed ? "Fixed: it was built into the run when that began." : "");
     const number = el("input", { type: "number", id, step: integer ? 1 : "any", min: low, max: high, "aria-label": name });
     const slider = bounded ? el("input", { type: "range", id: `${id}-slider`, min: log ? 0 : low, max: log ? 1 : high, step: log ? 0.0005 : integer ? 1 : (high - low) / 500, "aria-label": `${name}, slider` }) : null;
     const why = el("p", { class: "faint why", hidden: true });
-    const row = { parameter, value: parameter.value, ours: 0, number, slider, why, reason, to, nice };
+    const row = { parameter, value: parameter.value, ours: -Infinity, number, slider, why, reason, to, nice };
     const set = (v) => {
       row.value = nice(v);
       row.ours = performance.now();

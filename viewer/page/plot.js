@@ -70,7 +70,8 @@ export function lines(root, { label, ticks, series, at = null, height = 130 }) {
     root.append(line);
   }
   if (at !== null && at >= from && at <= to) root.append(svg("line", { class: "now", x1: x(at), x2: x(at), y1: PAD.top, y2: height - PAD.bottom }));
-  root.scale = { x, from, to, width };
+  // The tick under a place across the chart, for who points at it.
+  root.tickAt = (px) => Math.min(Math.max(from + ((px - PAD.left) / (width - PAD.left - PAD.right)) * (to - from), from), to);
 }
 
 export function bars(root, { label, low, high, counts, height = 130, colour = null }) {

@@ -31,6 +31,25 @@ export function furnish(state, meta) {
     const field = layer.fields.some((f) => f.name === layer.view?.color_by) ? layer.view.color_by : layer.fields[0]?.name ?? null;
     state.layers[layer.name] ??= { shown: true, field, map: "moss", range: null, opacity: meta.dim === 3 ? 0.6 : 0.85, mode: meta.dim === 3 ? "volume" : "slice", axis: 2, at: 0.5 };
   }
+  fit(state, meta);
+}
+
+// Lets go of what this world does not have, whether a link named it or another run had it.
+function fit(state, meta) {
+  const has = (owner, name) => owner?.fields.some((field) => field.name === name) ?? false;
+  for (const type of meta.types) {
+    const look = state.types[type.name];
+    if (look.by !== "type" && !(look.by === "direction" && type.heading) && !has(type, look.by)) look.by = "type";
+    if (!has(type, look.sizeBy)) look.sizeBy = null;
+  }
+  for (const layer of meta.layers ?? []) {
+    const look = state.layers[layer.name];
+    if (!has(layer, look.field)) look.field = layer.fields[0]?.name ?? null;
+  }
+  const { histogram, clip } = state;
+  if (histogram && !has(meta.types.find((type) => type.name === histogram.type), histogram.field)) state.histogram = null;
+  if (clip && clip[0].some((low, k) => low > clip[1][k] || low < meta.low[k] || clip[1][k] > meta.high[k])) state.clip = null;
+  state.selected = state.selected.filter((one) => one.type >= 0 && one.type < meta.types.length);
 }
 
 const finite = (v) => typeof v === "number" && Number.isFinite(v);
@@ -83,12 +102,7 @@ export function restore(state, told, meta) {
   for (const [mine, theirs, checks] of [[state.types, told.types, TYPE], [state.layers, told.layers, LAYER]]) {
     for (const key of Object.keys(mine)) if (theirs && Object.hasOwn(theirs, key)) take(mine[key], theirs[key], checks);
   }
-  for (const type of meta.types) {
-    const look = state.types[type.name], known = (f) => type.fields.some((field) => field.name === f);
-    if (look.by !== "type" && look.by !== "direction" && !known(look.by)) look.by = "type";
-    if (look.sizeBy !== null && !known(look.sizeBy)) look.sizeBy = null;
-  }
-  state.selected = state.selected.filter((one) => one.type >= 0 && one.type < meta.types.length);
+  fit(state, meta);
   return cameraIn(told.camera);
 }
 

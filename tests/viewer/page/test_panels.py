@@ -50,6 +50,12 @@ def test_observations_are_drawn_as_they_come(look, shots):
     d = seen.value("document.querySelector('[data-observation=sheep] path').getAttribute('d')")
     assert len(d[1:].split("L")) == 30
     seen.page.screenshot(path=shots / "charts.png")
+    # Who points at a chart reads what was there.
+    box = seen.page.locator("[data-observation=sheep]").bounding_box()
+    seen.page.mouse.move(box["x"] + 43, box["y"] + 60)
+    seen.wait_text("#charts .latest", "600")
+    seen.page.mouse.move(400, 300)
+    seen.wait_text("#charts .latest", "687")
     # More rows come; and a late thinning replaces what came before.
     seen.stage.tell(
         samples={"from": 30, "ticks": [300], "values": {"sheep": [100], "drift": [[0, 0]], "energies": [[9] * 5]}}
@@ -96,9 +102,8 @@ def test_a_parameter_acts_on_the_run_by_slider_and_number(look, shots):
 def test_a_wide_range_has_a_slider_of_equal_factors(look):
     seen = look()
     seen.tab("run")
-    assert seen.value("+document.getElementById('parameter-1-slider').value") == pytest.approx(
-        0.4
-    )  # 1e-4 to 10: 0.01 is two of five
+    # From 1e-4 to 10 are five factors of ten; 0.01 is two of them.
+    assert seen.value("+document.getElementById('parameter-1-slider').value") == pytest.approx(0.4)
     seen.slide("#parameter-1-slider", 0.6)
     assert seen.stage.heard("set")["values"]["rate"] == pytest.approx(0.1)
 
@@ -208,6 +213,7 @@ def test_a_link_restores_camera_look_filter_and_panels(look, browser, shots):
         [],
         {"types": {"Sheep": {"by": "no such field", "range": ["a", 1], "opacity": 1e9, "map": "constructor"}}, "camera": {"centre": [None]}},
         {"types": {"__proto__": {"shown": False}}, "selected": [{"id": "x"}], "tab": "nowhere", "clip": [[1], [2]]},
+        {"layers": {"Grass": {"field": "no such field"}}, "histogram": {"type": "Sheep", "field": "gone", "bins": 10}, "clip": [[300, 0, 0], [100, 9, 0]], "tab": "charts?"},
         {"types": None, "layers": 5, "shown": "x", "budget": -5, "trails": "many"},
     ],
 )  # fmt: skip
@@ -220,6 +226,8 @@ def test_a_link_that_was_tampered_with_changes_nothing(look, told):
     ) == ["type", None, 1, "ramp"]
     assert seen.value("[S.state.tab, S.state.clip, S.state.selected, S.state.trails]") == ["look", None, [], 0]
     assert seen.value("S.camera.centre.every(Number.isFinite)")
+    assert seen.stage.interest["layers"] == {"Grass": "height"} and seen.stage.interest["area"] is None
+    assert seen.value("S.state.histogram") is None
 
 
 def test_a_link_that_is_no_link_is_ignored(look):
@@ -282,6 +290,27 @@ def test_the_page_comes_back_after_the_connection_was_lost_and_asks_again(look):
     seen.scenery(2)
     assert seen.page.input_value("#type-0-where") == "energy > 2"
     assert seen.value("S.camera.state()") == there
+
+
+def test_another_run_at_the_same_address_begins_anew(look):
+    seen = look()
+    seen.scenery(9)
+    seen.page.select_option("#type-0-by", "mood")
+    seen.value("S.select([{type: 1, id: '1003'}])")
+    seen.interest(lambda said: said["selected"] == [1003])
+    other = meadow(app="desert")
+    other["types"] = [
+        {"name": "Sheep", "fields": [{"name": "thirst", "kind": "float"}], "heading": False, "radius": None, "view": {}}
+    ]
+    seen.stage.meta = other
+    seen.stage.said.clear()
+    seen.value("S.link.socket.close()")
+    seen.wait("S.meta.app === 'desert'")
+    seen.interest(
+        lambda said: said["selected"] == [] and said["types"] == {"Sheep": {"show": True, "fields": [], "where": ""}}
+    )
+    assert seen.value("[S.state.types.Sheep.by, S.store.frames.length]") == ["type", 0]
+    seen.wait_text("#app", "desert")
 
 
 def test_a_wrong_token_is_told_and_nothing_is_seen(browser, look):

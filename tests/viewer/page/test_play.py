@@ -109,6 +109,9 @@ def test_a_recording_is_its_time_line(look):
     assert seen.value("S.tick") == 150
     seen.page.keyboard.press("ArrowLeft")
     seen.stage.heard("seek", tick=149)
+    seen.tab("run")
+    seen.wait_text("[data-parameter=speed] .why", "recording")
+    assert seen.page.is_disabled("#parameter-0-slider")
 
 
 def test_who_may_only_watch_sees_why_the_controls_do_nothing(look, shots):
