@@ -10,7 +10,17 @@ const SHARE = 8; // and at most an eighth of the time goes into looking
 // act: changed(), click(x, y, more), box(x0, y0, x1, y1), hover(x, y) or hover(null)
 export function steer(canvas, camera, act) {
   const fingers = new Map();
-  let began = null, still = false, drawn = null, next = 0;
+  let began = null, still = false, drawn = null, next = 0, resting = null;
+
+  const look = (x, y) => {
+    const start = performance.now();
+    act.hover(x, y);
+    next = performance.now() + Math.max(HOVER, SHARE * (performance.now() - start));
+  };
+  const rest = () => {
+    clearTimeout(resting);
+    act.hover(null);
+  };
 
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
@@ -19,17 +29,17 @@ export function steer(canvas, camera, act) {
     still = fingers.size === 1 && event.button === 0;
     drawn = event.shiftKey && still ? began : null;
     canvas.classList.toggle("dragging", !drawn);
-    act.hover(null);
+    rest();
   });
 
   canvas.addEventListener("pointermove", (event) => {
     const before = fingers.get(event.pointerId), now = [event.clientX, event.clientY];
     if (!before) {
-      if (event.pointerType === "mouse" && event.timeStamp > next) {
-        const began = performance.now();
-        act.hover(...now);
-        next = event.timeStamp + Math.max(HOVER, SHARE * (performance.now() - began));
-      }
+      // Where the pointer comes to rest is looked at in any case.
+      clearTimeout(resting);
+      if (event.pointerType !== "mouse") return;
+      if (performance.now() > next) look(...now);
+      else resting = setTimeout(() => look(...now), next - performance.now());
       return;
     }
     const [dx, dy] = [now[0] - before[0], now[1] - before[1]];
@@ -63,7 +73,7 @@ export function steer(canvas, camera, act) {
     });
   }
 
-  canvas.addEventListener("pointerleave", () => act.hover(null));
+  canvas.addEventListener("pointerleave", rest);
 
   canvas.addEventListener("wheel", (event) => {
     event.preventDefault();
