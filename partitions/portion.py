@@ -74,8 +74,13 @@ def kernels() -> ModuleType:
     return load_file(Path(__file__).with_name("portion_kernels.py"))
 
 
-def portion(source: Source, interest: Interest, tick: int, part: int = 0, parts: int = 1) -> Frame:
-    """Make one worker's part of a frame; nothing in it shares memory with the source."""
+def portion(
+    source: Source, interest: Interest, tick: int, part: int = 0, parts: int = 1, load: dict[str, Any] | None = None
+) -> Frame:
+    """Make one worker's part of a frame; nothing in it shares memory with the source.
+
+    `load` is what the source told already, if it was asked, since it tells everything once.
+    """
     began = time.thread_time()  # by the clock, a busy machine would make views look dear
     low, high = _bounds(source, interest)
     blocks: list[Block] = []
@@ -92,7 +97,7 @@ def portion(source: Source, interest: Interest, tick: int, part: int = 0, parts:
         ]
         blocks.append(Block("selected", {"rows": rows}, {}))
     if interest.load:
-        blocks.append(Block("load", source.load(), {}))
+        blocks.append(Block("load", source.load() if load is None else load, {}))
     cost = 0.0 if source.paced else time.thread_time() - began
     return Frame(tick, interest.number, low, high, tuple(blocks), part, parts, cost)
 

@@ -44,9 +44,9 @@ class Publisher:
     Attributes:
         every: 0 while nobody watches, else a power of two: publish at ticks that it divides.
         interests: what is wanted now. Replaced, never changed.
+        trouble: why an interest could not be answered, the last time that happened.
 
-    A publisher that cannot reach the hub, loses it, or is asked for what there is not, goes quiet: `every` is 0 and
-    `publish` does nothing.
+    A publisher that cannot reach the hub, or loses it, goes quiet: `every` is 0 and `publish` does nothing.
     `lost` then says why.
     """
 
@@ -71,6 +71,7 @@ class Publisher:
         self.every = 0
         self.interests: tuple[Interest, ...] = ()
         self.lost: str | None = None
+        self.trouble: str | None = None
         self._part, self._parts = part, parts
         self._slot: list[Frame] | None = None
         self._seen = self._told = 0
@@ -104,11 +105,17 @@ class Publisher:
         interests = self.interests
         if not interests or self._closing or (self._slot is not None and not force):
             return False
-        try:
-            frames = [portion(source, interest, tick, self._part, self._parts) for interest in interests]
-        except (ValueError, KeyError, IndexError) as error:
-            self._hang_up(f"{type(error).__name__}: {error}")
-            return False
+        load = source.load() if any(interest.load for interest in interests) else None
+        frames = []
+        for interest in interests:
+            try:
+                frames.append(portion(source, interest, tick, self._part, self._parts, load))
+            except (
+                ArithmeticError,
+                LookupError,
+                ValueError,
+            ) as error:  # one that makes no sense costs its viewer alone
+                self.trouble = f"interest {interest.number}: {type(error).__name__}: {error}"
         with self._changed:
             self._slot = frames
             self._changed.notify_all()

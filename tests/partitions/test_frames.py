@@ -6,7 +6,7 @@ import struct
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.testing import assert_allclose, assert_array_equal
@@ -59,6 +59,7 @@ def test_one_bird_has_the_bytes_that_the_module_describes():
     assert data[8 + size :] == struct.pack("<HHH2xq", 1, 2, 3, 7)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(frames())
 def test_decode_gives_back_what_was_encoded(frame):
     got = decode(encode(frame))
@@ -72,6 +73,7 @@ def test_decode_gives_back_what_was_encoded(frame):
             assert_array_equal(a.arrays[name], b.arrays[name])
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(frames(), st.data())
 def test_broken_bytes_raise_frame_error_and_nothing_else(frame, data):
     whole = bytearray(encode(frame))

@@ -118,14 +118,28 @@ def test_a_publisher_drops_ticks_while_the_hub_does_not_read_but_not_the_last(li
     publisher.close()
 
 
-def test_a_publisher_goes_quiet_when_it_is_asked_for_what_there_is_not(listener):
+def test_an_interest_in_what_there_is_not_costs_the_others_nothing(listener):
     publisher = Publisher(listener.address, b"secret", 0, 1)
     listener.greet()
-    listener.wish(1, Interest(1, types=(Wanted(7),)))
+    listener.wish(1, Interest(1, types=(Wanted(7),)), ALL)
     listener.message()
-    assert not publisher.publish(0, birds())
-    assert "IndexError" in publisher.lost
-    assert not publisher.due(0)
+    assert publisher.publish(0, birds())
+    assert decode(listener.message()[1]).interest == 5
+    assert "interest 1: IndexError" in publisher.trouble
+    assert publisher.due(1)
+    publisher.close()
+
+
+def test_all_who_want_the_load_get_it(listener):
+    publisher = Publisher(listener.address, b"secret", 0, 1)
+    listener.greet()
+    listener.wish(1, Interest(1, load=True), Interest(2, load=True))
+    listener.message()
+    source, told = birds(), [{"partitions": [{"number": 0}], "workers": []}]
+    source.load = told.pop  # it tells everything once
+    assert publisher.publish(0, source)
+    for _ in (1, 2):
+        assert decode(listener.message()[1]).find("load").about["partitions"] == [{"number": 0}]
     publisher.close()
 
 
