@@ -78,7 +78,7 @@ def test_an_installed_package_runs_its_apps_away_from_the_repository(wheel: Path
 
 def test_the_base_install_runs_simulations_and_the_page_and_all_brings_the_rest() -> None:
     names = {requirement.partition(">")[0] for requirement in PROJECT["dependencies"]}
-    assert names == {"numba", "numpy", "pyarrow", "ray", "rich", "typer", "websockets"}
+    assert names == {"numba", "numpy", "pyarrow", "pydantic", "ray", "rich", "typer", "websockets"}
     extra = {requirement.partition(">")[0] for requirement in PROJECT["optional-dependencies"]["all"]}
     assert {"open3d", "libusb-package", "pandas"} <= extra
     assert PROJECT["requires-python"] == ">=3.11,<3.14"
