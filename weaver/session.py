@@ -109,6 +109,12 @@ class Session:
             except KeyboardInterrupt:
                 self._note(f"{self.app}: stopped by {signals.name} before the first tick")
                 return 128 + (signals.received or signal.SIGINT)
+            except RunError as error:
+                if signals.received is None:
+                    raise
+                # A signal to all processes reaches workers and Ray as well: they may be gone before us.
+                self._note(f"{self.app}: stopped by {signals.name}: " + str(error).partition("\n")[0])
+                return 128 + signals.received
 
     def _run(self, signals: Signals) -> int:
         module, simulation = load_app(self.app, self.seed, self.parameters)

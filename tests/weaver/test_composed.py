@@ -19,8 +19,8 @@ TICKS = 5
 SPLITS = ((1, 1, 256), (2, 2, 3), (4, 1, 256), (9, 2, 1))
 """(partitions, threads, records that a kernel has room for at first: with few it goes on often, also within a cell)."""
 STATS = ("births", "deaths", "lost", "sent", "read", "pending")
-SEEDS = (12, 13, 14, 17)
-"""Chosen so that all words occur."""
+SEEDS = (12, 14, 17)
+"""Short ones; the slow test takes many."""
 
 
 def told(run: Any, crash: type[wv.Event] | None) -> list[str]:
