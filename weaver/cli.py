@@ -154,7 +154,7 @@ _EVERY = _whole(1, 1 << 40, "No frame would ever be due.", "--frames-every 10")
 _SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "--seed 7")
 
 
-_EVERY = _whole(1, 1 << 40, "The movie would stand still, or run backwards.", "--every 2")
+_APART = _whole(1, 1 << 40, "The movie would stand still, or run backwards.", "--every 2")
 _QUALITY = _whole(0, 63, "ffmpeg knows no other.", "--quality 20")
 
 
@@ -300,7 +300,7 @@ def render_it(
         ),
     ],
     ticks: Annotated[int | None, _option(_TICKS, "N", "Last tick; by default what the app or recording says.")] = None,
-    every: Annotated[int, _option(_EVERY, "K", "Ticks from picture to picture.")] = 1,
+    every: Annotated[int, _option(_APART, "K", "Ticks from picture to picture.")] = 1,
     fps: Annotated[float, _option(_fps, "HZ", "Pictures per second of a movie.")] = 30.0,
     camera: Annotated[
         str | None,
