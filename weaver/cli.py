@@ -41,18 +41,23 @@ def _whole(low: int, high: float, otherwise: str, example: str) -> Callable[[str
     return read
 
 
-def _rate(text: str) -> float:
-    try:
-        hz = float(text)
-    except ValueError:
-        hz = float("nan")
-    if not 0 < hz < float("inf"):
-        raise typer.BadParameter(
-            f"{text} was asked for; allowed is a positive number of ticks per second.\n"
-            f"The run would stand still, or have no pace at all.\n"
-            f"Write --rate 30, or leave it out for as fast as possible."
-        )
-    return hz
+def _number(within: Callable[[float], bool], allowed: str, otherwise: str, example: str) -> Callable[[str], float]:
+    """A reader of numbers; `otherwise` says what one that is not `within` would lead to."""
+
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = float("nan")
+        if not within(number):
+            raise typer.BadParameter(f"{text} was asked for; {allowed}.\n{otherwise}\nWrite {example}.")
+        return number
+
+    return read
+
+
+def _positive(number: float) -> bool:
+    return 0 < number < float("inf")
 
 
 def _view(text: str) -> str:
@@ -116,20 +121,6 @@ def _public(text: str) -> str:
     return text
 
 
-def _megabytes(text: str) -> float:
-    try:
-        size = float(text)
-    except ValueError:
-        size = float("nan")
-    if not 0 < size < float("inf"):
-        raise typer.BadParameter(
-            f"{text} was asked for; allowed is a positive number of megabytes per second.\n"
-            f"Viewers would see nothing.\n"
-            f"Write --view-bandwidth 20, or leave it out for no bound."
-        )
-    return size
-
-
 def _cluster(text: str) -> str:
     if text.startswith("ray://"):
         raise typer.BadParameter(
@@ -145,6 +136,24 @@ def _option(parser: Callable[[str], Any], metavar: str, help: str, *names: str) 
     return typer.Option(*names, parser=parser, metavar=metavar, help=help)
 
 
+_RATE = _number(
+    _positive,
+    "allowed is a positive number of ticks per second",
+    "The run would stand still, or have no pace at all.",
+    "--rate 30, or leave it out for as fast as possible",
+)
+_MEGABYTES = _number(
+    _positive,
+    "allowed is a positive number of megabytes per second",
+    "Viewers would see nothing.",
+    "--view-bandwidth 20, or leave it out for no bound",
+)
+_FPS = _number(
+    lambda hz: 0.1 <= hz <= 240,
+    "allowed are 0.1 to 240 pictures per second",
+    "No player would show the movie so.",
+    "--fps 30",
+)
 _TICKS = _whole(0, 1 << 40, "Time does not run backwards, and not by parts of a tick.", "--ticks 1000")
 _WORKERS = _whole(1, float("inf"), "Nobody would do the work.", "--workers 2, or leave it out to run in this process")
 _THREADS = _whole(1, float("inf"), "Nobody would do the work.", "--threads 2")
@@ -156,20 +165,6 @@ _SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "
 
 _APART = _whole(1, 1 << 40, "The movie would stand still, or run backwards.", "--every 2")
 _QUALITY = _whole(0, 63, "ffmpeg knows no other.", "--quality 20")
-
-
-def _fps(text: str) -> float:
-    try:
-        hz = float(text)
-    except ValueError:
-        hz = float("nan")
-    if not 0.1 <= hz <= 240:
-        raise typer.BadParameter(
-            f"{text} was asked for; allowed are 0.1 to 240 pictures per second.\n"
-            f"No player would show the movie so.\n"
-            f"Write --fps 30."
-        )
-    return hz
 
 
 def _size(text: str) -> tuple[int, int]:
@@ -194,7 +189,7 @@ def run_app(
     values: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Set a parameter before the app runs.")
     ] = None,
-    rate: Annotated[float | None, _option(_rate, "HZ", "Start at most so many ticks per second.")] = None,
+    rate: Annotated[float | None, _option(_RATE, "HZ", "Start at most so many ticks per second.")] = None,
     view: Annotated[
         str,
         _option(
@@ -211,7 +206,7 @@ def run_app(
         str | None, _option(_public, "URL", "Address by which people reach the page through a proxy.", "--public-url")
     ] = None,
     bandwidth: Annotated[
-        float | None, _option(_megabytes, "MB", "Megabytes per second for all viewers together.", "--view-bandwidth")
+        float | None, _option(_MEGABYTES, "MB", "Megabytes per second for all viewers together.", "--view-bandwidth")
     ] = None,
     record: Annotated[
         Path | None, _option(_folder, "DIR", "Record frames into this folder, for weaver view.", "--record-frames")
@@ -301,7 +296,7 @@ def render_it(
     ],
     ticks: Annotated[int | None, _option(_TICKS, "N", "Last tick; by default what the app or recording says.")] = None,
     every: Annotated[int, _option(_APART, "K", "Ticks from picture to picture.")] = 1,
-    fps: Annotated[float, _option(_fps, "HZ", "Pictures per second of a movie.")] = 30.0,
+    fps: Annotated[float, _option(_FPS, "HZ", "Pictures per second of a movie.")] = 30.0,
     camera: Annotated[
         str | None,
         typer.Option("--camera", metavar="A,E,Z|top", help='Azimuth, elevation and zoom, "-35,31,1", or top.'),
