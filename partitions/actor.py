@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import ray
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from partitions.command import Command
 from partitions.diary import Entries
 from partitions.errors import TickFault, TransportError
+from partitions.folder import Folder, FolderError, Memory
 from partitions.frames import Frame
 from partitions.grid import make_layout
 from partitions.handshake import Endpoint, Listener
@@ -27,6 +28,10 @@ from partitions.probe import Probe, take
 from partitions.program import Drawn, Filled, Given, Program
 from partitions.transport import PeerTransport
 from partitions.worker import Worker
+
+if TYPE_CHECKING:
+    from partitions.manifest import Part
+    from partitions.resume import Resumption
 
 
 class Place(NamedTuple):
@@ -103,6 +108,7 @@ class WorkerActor:
     def build(
         self, rest: bytes, sources: Sequence[Drawn | Given | Filled], statics: Mapping[str, NDArray[Any]],
         partitions: int, worker_of: Sequence[int], threads: int, endpoints: Sequence[Endpoint], secret: bytes,
+        resumed: Resumption | None,
     ) -> Outcome:  # fmt: skip
         """Meet the others, and make this worker's part of the initial state.
 
@@ -115,6 +121,7 @@ class WorkerActor:
             threads: of this worker.
             endpoints: of all workers.
             secret: of this run.
+            resumed: what to go on from in place of the initial state.
         """
         listener = self._listener
         assert listener is not None
@@ -131,12 +138,15 @@ class WorkerActor:
             layout = make_layout(program.grid, partitions)
             worker = Worker(program, layout, owned, worker_of, self._rank, threads, transport)
             self._worker = worker
-            worker.populate()
+            if resumed is None:
+                worker.populate()
+            else:
+                worker.restore(resumed)
         except TickFault as fault:
             return Outcome(0, fault)
         except TransportError as error:
             return Outcome(0, None, str(error))
-        return Outcome(0)
+        return Outcome(worker.tick, ended=worker.ended)
 
     # Running
 
@@ -201,6 +211,28 @@ class WorkerActor:
     def command(self, command: Command) -> None:
         """See `Worker.command`."""
         self._built().command(command)
+
+    # Keeping
+
+    def capture(self) -> None:
+        """See `Worker.capture`."""
+        self._built().capture()
+
+    def write(self, folder: Folder) -> tuple[list[Part], dict[str, bytes]]:
+        """See `Worker.write`; the files of a folder in memory are returned, since this process ends some time."""
+        parts = self._built().write(folder)
+        return parts, folder.files if isinstance(folder, Memory) else {}
+
+    def point(self) -> dict[str, Any]:
+        """See `Worker.point`."""
+        return self._built().point()
+
+    def read(self, folder: Folder, name: str) -> bytes | None:
+        """What a file holds as seen from here; None if it cannot be read."""
+        try:
+            return bytes(folder.read(name))
+        except (FileNotFoundError, FolderError):
+            return None
 
     # Looking
 

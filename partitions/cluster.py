@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
@@ -24,6 +24,7 @@ from partitions.command import Command
 from partitions.diary import Entries, merged
 from partitions.digest import add_digests, format_digest
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
+from partitions.folder import Folder, Memory
 from partitions.frames import Frame
 from partitions.grid import make_layout
 from partitions.head import Head
@@ -33,6 +34,10 @@ from partitions.probe import compare
 from partitions.program import Given, Program
 from partitions.runtime import Rows, Runtime, sorted_rows
 from partitions.sums import Value
+
+if TYPE_CHECKING:
+    from partitions.manifest import Part
+    from partitions.resume import Resumption
 
 GLANCE = 0.05
 """Seconds between two looks for somebody who wants to stop the run."""
@@ -45,7 +50,13 @@ FAREWELL = 3.0
 
 
 class PlacementError(RuntimeFault, ValueError):
-    """The Ray cluster has no room for the workers."""
+    """The Ray cluster has no room for the workers.
+
+    Attributes:
+        room: for how many it has.
+    """
+
+    room = 0
 
 
 class Cluster(Runtime):
@@ -64,8 +75,10 @@ class Cluster(Runtime):
         address: str | None = None,
         timeout: float = 60.0,
         env: Mapping[int, Mapping[str, str]] | None = None,
+        resumed: Resumption | None = None,
+        head: Head | None = None,
     ) -> None:
-        """Start the workers and make the initial state.
+        """Start the workers and make the initial state, or that of a snapshot.
 
         Args:
             program: what to run.
@@ -75,6 +88,8 @@ class Cluster(Runtime):
             address: of a Ray cluster, "auto" or host:port. None: the one in RAY_ADDRESS, else a Ray of our own.
             timeout: seconds that the cluster may take to make room and to start the processes.
             env: rank -> environment variables of that worker alone.
+            resumed: what to go on from.
+            head: a connection to Ray that is there, and is now this one's to end.
 
         Raises:
             AddressError: no such cluster.
@@ -98,11 +113,12 @@ class Cluster(Runtime):
         given = sum(s.ids.nbytes + sum(c.nbytes for c in s.columns) for s in program.sources if isinstance(s, Given))
         given += sum(values.nbytes for fill in program.fills for values in fill.arrays.values())
         given += sum(array.nbytes for array in program.statics.values())
-        self._head = Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
+        self._address, self._timeout, self._env = address, timeout, env
+        self._head = head or Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         try:
             self._group = _make_room(workers, threads, timeout)
-            self._start(env or {}, timeout)
+            self._start(env or {}, timeout, resumed)
         except BaseException:
             self.close()
             raise
@@ -151,6 +167,40 @@ class Cluster(Runtime):
         """Let entities come, change and go before the next tick; not during `advance`."""
         self._each("command", ray.put(command))
         self._ended = None
+
+    def capture(self) -> None:
+        """Copy the state in every worker; not during `advance`."""
+        self._each("capture")
+
+    def write(self, folder: Folder) -> list[Part]:
+        """Write the copies; from any thread. Files of a folder in memory come here."""
+        if self._failed is not None:
+            raise self._failed
+        place = Memory() if isinstance(folder, Memory) else folder
+        written = _outcomes([actor.write.remote(place) for actor in self._actors])
+        for rank, outcome in enumerate(written):  # no reason to stop the others: the run can go on without a snapshot
+            if isinstance(outcome, RayActorError):
+                raise self._lost(rank, outcome)
+            if isinstance(outcome, Exception):
+                raise self._error(rank, outcome)
+        for _, files in written:
+            for name, content in files.items():
+                folder.write(name, [content])
+        return [part for parts, _ in written for part in parts]
+
+    def point(self) -> dict[str, Any]:
+        """See `Worker.point`."""
+        points = self._each("point")
+        tallies = [point["tallies"] for point in points]
+        return {
+            **points[0],
+            "tallies": {k: np.sum([t[k] for t in tallies], axis=0, dtype=int).tolist() for k in tallies[0]},
+        }
+
+    def unreadable(self, folder: Folder, name: str, token: bytes) -> list[str]:
+        """The nodes of those workers that do not find this content in this file."""
+        seen = self._each("read", folder, name)
+        return sorted({str(place) for place, content in zip(self._places, seen, strict=True) if content != token})
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits."""
@@ -217,8 +267,29 @@ class Cluster(Runtime):
         """Worker of each partition: contiguous numbers, so that a worker's boxes lie together."""
         return self._worker_of
 
+    def renewed(self, resumed: Resumption | None) -> Cluster:
+        """End the workers, and start as many again, or as there is room for; on the same Ray, if that lives."""
+        head = self._head if self._head.alive else None
+        self._end(keep=head is not None)
+
+        def again(workers: int) -> Cluster:
+            return Cluster(
+                self.program, workers, self.threads, self.partitions, self._address, self._timeout, self._env, resumed,
+                head,
+            )  # fmt: skip
+
+        try:
+            return again(self.workers)
+        except PlacementError as error:  # a node is gone: the others have room for some
+            if not 0 < error.room < self.workers:
+                raise
+            return again(error.room)
+
     def close(self) -> None:
         """End the workers and give their room back; stop Ray if it is ours."""
+        self._end(keep=False)
+
+    def _end(self, keep: bool) -> None:
         if self._closed:
             return
         self._closed = True
@@ -226,17 +297,20 @@ class Cluster(Runtime):
             self._requests.put(("close", 0, queue.SimpleQueue()))
             self._thread.join()
         _outcomes([actor.close.remote() for actor in self._actors], FAREWELL)
-        if not self._head.started:  # the end of a Ray of our own frees all, and asking one that is dying would hang
+        if (
+            keep or not self._head.started
+        ):  # the end of a Ray of our own frees all, and asking one that is dying would hang
             for actor in self._actors:
                 ray.kill(actor, no_restart=True)
             if self._group is not None:
                 remove_placement_group(self._group)
         self._actors = []
-        self._head.close()
+        if not keep:
+            self._head.close()
 
     # Set-up
 
-    def _start(self, env: Mapping[int, Mapping[str, str]], timeout: float) -> None:
+    def _start(self, env: Mapping[int, Mapping[str, str]], timeout: float, resumed: Resumption | None) -> None:
         cpu_name, cpu_features = self.program.cpu
         shared = {
             "NUMBA_CPU_NAME": cpu_name,
@@ -246,7 +320,7 @@ class Cluster(Runtime):
         }
         # No restarts and no retries: Ray would run calls again on an empty state, and out of order.
         remote = ray.remote(
-            num_cpus=self.threads, max_restarts=0, max_task_retries=0, max_concurrency=4
+            num_cpus=self.threads, max_restarts=0, max_task_retries=0, max_concurrency=6
         )(WorkerActor)  # fmt: skip
         for rank in range(self.workers):
             strategy = PlacementGroupSchedulingStrategy(self._group, placement_group_bundle_index=rank)
@@ -263,13 +337,18 @@ class Cluster(Runtime):
         # Entities and static arrays go once into each node's object store; each worker copies its share of the former.
         # Arrays that come that way are read-only, and kernels are compiled for writable ones of all else, so the small
         # rest goes as bytes.
-        sources, statics = ray.put([*self.program.sources, *self.program.fills]), ray.put(dict(self.program.statics))
+        initial = [] if resumed is not None else [*self.program.sources, *self.program.fills]
+        sources, statics = ray.put(initial), ray.put(dict(self.program.statics))
         rest = ray.cloudpickle.dumps(replace(self.program, sources=(), fills=(), statics={}))
         secret = secrets.token_bytes(32)
+        taken = None if resumed is None else ray.put(resumed)
         of, n = self._worker_of, len(self.layout.parts)
         self._finish(
             self._all(
-                [a.build.remote(rest, sources, statics, n, of, self.threads, endpoints, secret) for a in self._actors]
+                [
+                    a.build.remote(rest, sources, statics, n, of, self.threads, endpoints, secret, taken)
+                    for a in self._actors
+                ]
             )
         )
 
@@ -318,10 +397,10 @@ class Cluster(Runtime):
 
     def _verdict(self, outcomes: Sequence[Any]) -> Exception:
         for rank, outcome in enumerate(outcomes):
-            if isinstance(outcome, RayActorError):
+            if isinstance(outcome, RayError) and not isinstance(outcome, RayTaskError):
                 return self._lost(rank, outcome)
         for rank, outcome in enumerate(outcomes):
-            if isinstance(outcome, RayError):
+            if isinstance(outcome, RayTaskError):
                 return self._error(rank, outcome)
         ended = [outcome for outcome in outcomes if isinstance(outcome, Outcome)]
         faults = [outcome.fault for outcome in ended if outcome.fault is not None]
@@ -331,10 +410,12 @@ class Cluster(Runtime):
         if broken:
             return TransportError("; ".join(dict.fromkeys(broken)))
         rank, late = next((r, outcome) for r, outcome in enumerate(outcomes) if isinstance(outcome, Exception))
-        return self._error(rank, late)
+        return self._lost(rank, late)
 
     def _error(self, rank: int, cause: Exception) -> RuntimeFault:
         origin = cause.cause if isinstance(cause, RayTaskError) else cause
+        if isinstance(origin, RuntimeFault):
+            return origin  # it says itself what was wrong: a file, a program
         error = RuntimeFault(
             f"worker {rank}{self._where(rank)} failed: {type(origin).__name__}: {origin}\n"
             f"The run cannot go on without it.\n"
@@ -499,9 +580,11 @@ def _make_room(workers: int, threads: int, timeout: float) -> PlacementGroup:
             return group
         remove_placement_group(group)
     free = int(ray.available_resources().get("CPU", 0))
-    raise PlacementError(
+    error = PlacementError(
         f"{workers} workers with {threads} CPU each were asked for; the Ray cluster has {sum(sizes)} CPU on "
         f"{len(sizes)} node{'s' * (len(sizes) != 1)} ({' + '.join(map(str, sizes))}), {free} of them free.\n"
         f"The workers that find no room would never start, and the others would wait for them.\n"
         f"Use workers={min(workers, max(1, sum(size // threads for size in sizes)))}, or add nodes to the cluster."
     )
+    error.room = sum(size // threads for size in sizes)
+    raise error

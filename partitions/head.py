@@ -63,6 +63,12 @@ class Head:
                 _join(wanted)
         self.joined = True
 
+    @property
+    def alive(self) -> bool:
+        """Whether a Ray of our own still has all its processes; of others' we cannot know, and say yes."""
+        node = getattr(ray._private.worker, "_global_node", None)
+        return ray.is_initialized() and not (self.started and (node is None or node.dead_processes()))
+
     def close(self) -> None:
         """End the connection if we made it, and the Ray behind it if we started that."""
         if self.joined:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +21,35 @@ from partitions.runtime import Rows, Runtime, sorted_rows
 from partitions.sums import Value
 from partitions.worker import Worker
 
+if TYPE_CHECKING:
+    from partitions.folder import Folder
+    from partitions.manifest import Part
+    from partitions.resume import Resumption
+
 
 class Local(Runtime):
     """Runs a program here; the partitions take turns, the threads share each one's work."""
 
-    def __init__(self, program: Program, partitions: int = 1, threads: int = 1) -> None:
-        """Make the initial state.
+    def __init__(
+        self, program: Program, partitions: int = 1, threads: int = 1, resumed: Resumption | None = None
+    ) -> None:
+        """Make the initial state, or that of a snapshot.
 
         Args:
             program: what to run.
             partitions: into how many boxes to cut the world; capped to the number of blocks.
             threads: how many compiled functions run side by side.
+            resumed: what to go on from.
         """
         self.program, self.workers, self.threads = program, 1, threads
         self.layout = make_layout(program.grid, partitions)
         n = len(self.layout.parts)
         self._worker = Worker(program, self.layout, range(n), [0] * n, 0, threads, NoTransport())
         try:
-            self._worker.populate()
+            if resumed is None:
+                self._worker.populate()
+            else:
+                self._worker.restore(resumed)
         except BaseException:
             self._worker.close()
             raise
@@ -77,6 +89,27 @@ class Local(Runtime):
     def command(self, command: Command) -> None:
         """Let entities come, change and go before the next tick; not during `advance`."""
         self._worker.command(command)
+
+    def capture(self) -> None:
+        """Copy the state, to be written by `write`; not during `advance`."""
+        self._worker.capture()
+
+    def write(self, folder: Folder) -> list[Part]:
+        """Write the copy; from any thread."""
+        return self._worker.write(folder)
+
+    def point(self) -> dict[str, Any]:
+        """See `Worker.point`."""
+        return self._worker.point()
+
+    def renewed(self, resumed: Resumption | None) -> Local:
+        """End this one, and start another like it."""
+        self.close()
+        return Local(self.program, self.partitions, self.threads, resumed)
+
+    def unreadable(self, folder: Folder, name: str, token: bytes) -> list[str]:
+        """Who is here reads what is written here."""
+        return []
 
     def digest(self) -> str:
         """Hash of the state, 32 hexadecimal digits."""

@@ -18,7 +18,8 @@ from partitions.store import Array, Partition, kernels
 
 Letters = dict[str, Array]
 """@to, @type, @id, @phase, @tick, @seq and the message's columns, one row for each letter."""
-_HEAD = {"@to": "<i8", "@type": "<i4", "@id": "<i8", "@phase": "<i4", "@tick": "<i8", "@seq": "<i4"}
+HEAD = {"@to": "<i8", "@type": "<i4", "@id": "<i8", "@phase": "<i4", "@tick": "<i8", "@seq": "<i4"}
+"""What every letter has beside the message's columns."""
 
 
 class Mail:
@@ -46,11 +47,20 @@ class Mail:
         """Per message, letters that wait here."""
         return [len(pool["@to"]) for pool in self._pools]
 
+    def pool(self, message: int) -> Letters:
+        """The letters that wait here; a copy of none of them."""
+        return self._pools[message]
+
+    def put_back(self, message: int, letters: Mapping[str, Array]) -> None:
+        """Take letters of an earlier run of the same state; those whose receivers are not here are left to others."""
+        here = self._is_here(message, letters["@to"])
+        self._join(message, {name: letters[name][here] for name in self._pools[message]})
+
     def send(self, message: int, act: Act, phase: int, tick: int, records: Mapping[str, Array]) -> None:
         """Take what an act put out; `deliver` brings it to the receivers."""
         n = len(records["@id"])
         constant = {"@type": act.type, "@phase": phase, "@tick": tick}
-        letters = {name: np.full(n, constant[name], dtype) for name, dtype in _HEAD.items() if name in constant}
+        letters = {name: np.full(n, constant[name], dtype) for name, dtype in HEAD.items() if name in constant}
         self._join(message, {**records, **letters})
         self.sent[message] += n
 
@@ -58,7 +68,7 @@ class Mail:
         """Take letters from outside: of no sender, before all others of that tick, in the order in which they came."""
         n = len(to)
         heads = {"@to": to, "@seq": np.arange(first, first + n)}
-        letters = {k: np.asarray(heads.get(k, np.full(n, -1)), dtype) for k, dtype in _HEAD.items()}
+        letters = {k: np.asarray(heads.get(k, np.full(n, -1)), dtype) for k, dtype in HEAD.items()}
         self._join(message, {**columns, **letters, "@tick": np.full(n, tick, np.int64)})
         self.sent[message] += n
 
@@ -114,7 +124,7 @@ class Mail:
 
     def _empty(self, message: int) -> Letters:
         columns = {c.name: c.dtype for c in self._program.messages[message].columns}
-        return {name: np.empty(0, dtype) for name, dtype in {**_HEAD, **columns}.items()}
+        return {name: np.empty(0, dtype) for name, dtype in {**HEAD, **columns}.items()}
 
     def _join(self, message: int, letters: Mapping[str, Array]) -> None:
         self._pools[message] = {

@@ -90,6 +90,24 @@ class Observer:
         if tick:
             self.ended = next((text for text, code in self._conditions if self._holds(code, tick)), None)
 
+    def latest(self) -> dict[str, Value]:
+        """The latest samples of what all workers know, by the observation's name."""
+        return {name: value for name, value in self._latest.items() if self._is_shared(name)}
+
+    def recall(self, latest: Mapping[str, Any]) -> None:
+        """Know samples of an earlier run of the same state."""
+        self._latest |= {
+            name: tuple(value) if isinstance(value, list) and self._is_vector(name) else value
+            for name, value in latest.items()
+            if self._is_shared(name)
+        }
+
+    def _is_shared(self, name: str) -> bool:
+        return any(one.name == name and one.shared for one in self._program.observations)
+
+    def _is_vector(self, name: str) -> bool:
+        return any(one.name == name and one.statistic.vector for one in self._program.observations)
+
     def taken(self) -> list[Sample]:
         """The samples since the last call; of those that all workers know, worker 0 alone gives them."""
         samples, self._samples = self._samples, []

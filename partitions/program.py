@@ -327,6 +327,8 @@ class Program:
         observations: what is sampled.
         until: conditions on shared observations, `tick` and `time`, Python expressions; after a tick with one of them
             the run ends.
+        name: of the simulation.
+        turns: (name, hash of the source) of what was declared to happen in a tick, in order.
         dt: length of a tick, for `time`.
         radii: per type the largest radius at which it is looked for, 0 for none; for those who watch.
     """
@@ -348,5 +350,7 @@ class Program:
     lattices: tuple[SiteLattice, ...] = ()
     observations: tuple[Observed, ...] = ()
     until: tuple[str, ...] = ()
+    name: str = ""
+    turns: tuple[tuple[str, str], ...] = ()
     dt: float = 1.0
     radii: tuple[float, ...] = ()

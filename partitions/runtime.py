@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,12 @@ from partitions.grid import Grid, Layout
 from partitions.interest import Interest
 from partitions.program import Program
 from partitions.sums import Value
+
+if TYPE_CHECKING:
+    from partitions.folder import Folder
+    from partitions.log import Promise
+    from partitions.manifest import Part
+    from partitions.resume import Resumption
 
 Rows = tuple[NDArray[np.int64], list[NDArray[Any]]]
 
@@ -69,6 +76,33 @@ class Runtime(ABC):
     @abstractmethod
     def command(self, command: Command) -> None:
         """Let entities come, change and go before the next tick; not during `advance`. Its ids must fit."""
+
+    @abstractmethod
+    def capture(self) -> None:
+        """Copy the state in every worker, to be written by `write` while the run goes on; not during `advance`."""
+
+    @abstractmethod
+    def write(self, folder: Folder) -> list[Part]:
+        """Write the copy into a folder, each worker its own files; from any thread.
+
+        Returns:
+            What the manifest is to say of them.
+
+        Raises:
+            FolderError: a file could not be written.
+        """
+
+    @abstractmethod
+    def point(self) -> dict[str, Any]:
+        """What the manifest says of a state beside its files, see `Worker.point`; not during `advance`."""
+
+    @abstractmethod
+    def renewed(self, resumed: Resumption | None) -> Runtime:
+        """End this one, and start another like it from a snapshot, or from the beginning."""
+
+    @abstractmethod
+    def unreadable(self, folder: Folder, name: str, token: bytes) -> list[str]:
+        """The nodes of those workers that do not find this content in this file."""
 
     @abstractmethod
     def digest(self) -> str:
@@ -129,6 +163,14 @@ class Runtime(ABC):
     def deaths(self) -> dict[int, int]:
         """Type -> entities that died since the start."""
         return dict(enumerate(self.tallies()["deaths"]))
+
+    def promise(self, promise: Promise) -> None:
+        """Have something that is to be done later outlive this process, if anything does."""
+        assert promise.tick >= self.tick
+
+    def group(self) -> AbstractContextManager[None]:
+        """Inputs inside the block belong together: those of the functions between two ticks."""
+        return nullcontext()
 
     @property
     def partitions(self) -> int:

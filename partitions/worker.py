@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ from partitions.records import NO_ID
 from partitions.shown import Shown
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
+
+if TYPE_CHECKING:
+    from partitions.folder import Folder
+    from partitions.manifest import Part
+    from partitions.moment import Moment
+    from partitions.resume import Resumption
 
 PIECE = 1 << 20
 """Initial entities are made and sent in pieces of this many, so that memory holds few of them twice."""
@@ -83,7 +89,8 @@ class Worker:
         self.relayed = False
         self.publisher: Publisher | None = None
         self.parts = [Partition(number, program.types, program.grid, layout) for number in sorted(owned)]
-        self._program, self._crew = program, Crew(threads)
+        self._program, self._crew, self._layout = program, Crew(threads), layout
+        self._moment: Moment | None = None
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, layout, self.parts, self._exchange, self._crew, self._kernels)
@@ -133,6 +140,80 @@ class Worker:
             self._observer.sample(0)
         except (TickFault, Poisoned) as error:
             raise self._stop(error) from None
+
+    def restore(self, resumed: Resumption) -> None:
+        """Take up a snapshot in place of `populate`. All workers must call it.
+
+        Raises:
+            SnapshotError: a file is missing, torn, or does not fit the program.
+            FolderError: a file cannot be read.
+        """
+        from partitions.resume import Restorer, own_blocks  # only a run that is kept pays for it
+
+        program, exchange, ticks = self._program, self._exchange, self._ticks
+        restorer = Restorer(program, resumed, exchange, PIECE)
+        for t, spec in enumerate(program.types):
+            tables = [part.tables[t] for part in self.parts]
+            if spec.raster:
+                restorer.cells(t, [table for table in tables if isinstance(table, Raster)])
+            else:
+                restorer.entities(t)
+        movable = [t for t, spec in enumerate(program.types) if not spec.raster]
+        rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
+        exchange.relocate(movable)
+        for m in range(len(program.messages)):
+            ticks.mail.put_back(m, restorer.letters(m))
+        restorer.births(own_blocks(program, self._layout, [p.number for p in self.parts]), ticks.births.counters)
+        manifest = resumed.manifest
+        reals = manifest.reals if resumed.reals is None else resumed.reals
+        integers = manifest.integers if resumed.integers is None else resumed.integers
+        ticks.reals[: len(reals)], ticks.integers[: len(integers)] = reals, integers
+        self._observer.ended, self.tick = manifest.ended, manifest.tick
+        self._observer.recall(manifest.latest)
+        if self.rank == 0:
+            for e in range(len(program.events)):
+                ticks.diary.put_back(e, restorer.events(e))
+            self._recount(manifest.tallies)
+        exchange.narrow()
+
+    def _recount(self, tallies: Mapping[str, Sequence[int]]) -> None:
+        """Go on counting where an earlier run was; one worker does it for all."""
+        births, mail = self._ticks.births, self._ticks.mail
+        counts = [births.born, self._exchange.deaths, births.lost, mail.sent, mail.read]
+        for own, name in zip(counts, ("births", "deaths", "lost", "sent", "read"), strict=True):
+            if len(tallies.get(name, ())) == len(own):
+                own[:] = tallies[name]
+
+    def capture(self) -> None:
+        """Copy the state, to be written by `write` while the run goes on; only between two calls of `advance`."""
+        from partitions.resume import capture  # only a run that is kept pays for it
+
+        self._moment = capture(self.tick, self._program, self._layout, self.parts, self._ticks, self.tallies())
+
+    def write(self, folder: Folder) -> list[Part]:
+        """Write the copy into a folder, and forget it; from any thread.
+
+        Returns:
+            What the manifest is to say of it.
+
+        Raises:
+            FolderError: it could not be written.
+        """
+        from partitions.snapshot import write_moment
+
+        moment, self._moment = self._moment, None
+        assert moment is not None
+        return write_moment(folder, moment, self._program, self.rank)
+
+    def point(self) -> dict[str, Any]:
+        """What the manifest of a snapshot of this moment says of one worker, beside its files."""
+        return {
+            "tallies": self.tallies(),
+            "reals": self._ticks.reals.tolist(),
+            "integers": self._ticks.integers.tolist(),
+            "latest": self._observer.latest(),
+            "ended": self._observer.ended,
+        }
 
     def _made(self, source: Any, first: int, last: int) -> tuple[NDArray[np.int64], dict[str, Array]]:
         spec = self._program.types[source.type]

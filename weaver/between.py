@@ -16,14 +16,20 @@ if TYPE_CHECKING:
 class Betweens:
     """Calls the functions of a run when their ticks have come, each once per tick, in the order declared.
 
+    What was promised for a tick is done before it too, first of all.
+
     Args:
         run: what they get.
         functions: what is called.
+
+    Attributes:
+        done: the tick before which they were called last.
+        silent: they are not called: what they did is known from the log.
     """
 
     def __init__(self, run: Run, functions: Sequence[Between]) -> None:
         self._run, self._functions = run, functions
-        self._done = -1
+        self.done, self.silent = -1, False
         self._caller: int | None = None
 
     @property
@@ -39,37 +45,47 @@ class Betweens:
         """
         if self.calling:
             raise RunError(
-                f"{asked} was asked by a function that is called between ticks, before tick {self._done}.\n"
+                f"{asked} was asked by a function that is called between ticks, before tick {self.done}.\n"
                 f"The run goes on when it returns, and cannot before.\n"
                 f"Return from it; to end the run, declare sim.until(...)."
             )
 
     def next(self, tick: int) -> int | None:
-        """The tick after this one at which one of them is called; None if there are none."""
-        return min((tick - tick % one.every + one.every for one in self._functions), default=None)
+        """The tick after this one at which there is something to do; None if there is none."""
+        if self.silent:
+            return None
+        called = [tick - tick % one.every + one.every for one in self._functions]
+        return min([*called, *(at for at in self._run.promised_ticks() if at > tick)], default=None)
 
     def call(self, tick: int) -> None:
-        """Call those whose turn it is before this tick, if that has not been done.
+        """Do what is to be done before this tick, if that has not been done.
 
         Raises:
-            RunError: one has failed; names it.
+            RunError: a function has failed; names it.
         """
-        if tick == self._done:
+        if self.silent or tick == self.done:
             return
-        self._done = tick
-        for one in self._functions:
-            if tick % one.every:
-                continue
-            self._caller = threading.get_ident()
-            try:
-                one.function(self._run)
-            except Exception as cause:
-                name = getattr(one.function, "__name__", repr(one.function))
-                raise RunError(
-                    f"{name!r}, which is called between ticks, failed before tick {tick}: {type(cause).__name__}: "
-                    f"{cause}\n"
-                    f"What it was to ask or to command is missing, so the run ends here.\n"
-                    f"Correct {name!r}; its own error is kept as the cause of this one."
-                ) from cause
-            finally:
-                self._caller = None
+        self.done = tick
+        due = [one for one in self._functions if tick % one.every == 0]
+        if not due and tick not in self._run.promised_ticks():
+            return
+        self._caller = threading.get_ident()
+        try:
+            with self._run.grouped():
+                self._run.keep_promises(tick)
+                for one in due:
+                    self._call(one, tick)
+        finally:
+            self._caller = None
+
+    def _call(self, one: Between, tick: int) -> None:
+        try:
+            one.function(self._run)
+        except Exception as cause:
+            name = getattr(one.function, "__name__", repr(one.function))
+            raise RunError(
+                f"{name!r}, which is called between ticks, failed before tick {tick}: {type(cause).__name__}: "
+                f"{cause}\n"
+                f"What it was to ask or to command is missing, so the run ends here.\n"
+                f"Correct {name!r}; its own error is kept as the cause of this one."
+            ) from cause

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.runtime import Runtime
 from weaver.commands import Commands
 from weaver.entity import Entity
+from weaver.errors import RunError
 from weaver.message import Message
+
+_LOGGER = logging.getLogger("weaver")
+
+
+class Added(NDArray[np.int64] if TYPE_CHECKING else np.ndarray):  # type: ignore[misc]
+    """(n,) ids of entities that were added.
+
+    Attributes:
+        tick: before which they come.
+    """
+
+    tick: int
+
+    def __array_finalize__(self, source: Any) -> None:
+        """Views of it know the tick too."""
+        self.tick = getattr(source, "tick", -1)
 
 
 class Commanded(ABC):
@@ -29,14 +48,34 @@ class Commanded(ABC):
     def _commanded(self, asked: str) -> AbstractContextManager[None]:
         """Inside the block the run stands between two ticks."""
 
+    _runtime: Runtime
+
     # Part two
 
-    def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
-        """Add entities, as `Simulation.add` does, before the next tick.
+    def grouped(self) -> AbstractContextManager[None]:
+        """Commands inside the block belong together: after a crash all of them are known, or none."""
+        return self._runtime.group()
+
+    def promised_ticks(self) -> set[int]:
+        """The ticks before which something is to be done that was asked for with `at=`."""
+        return {one.tick for one in self._commands.promises}
+
+    def keep_promises(self, tick: int) -> None:
+        """Do what was promised for this tick; what does not fit the state any more is left out, with a warning."""
+        due = [one for one in self._commands.promises if one.tick <= tick]
+        self._commands.promises = [one for one in self._commands.promises if one.tick > tick]
+        for promise in due:
+            try:
+                self._commands.act(promise)
+            except RunError as error:
+                _LOGGER.warning("at tick %d: %s", tick, str(error).partition("\n")[0])
+
+    def add(self, kind: type[Entity], table: Any = None, /, *, at: int | None = None, **fields: Any) -> Added:
+        """Add entities, as `Simulation.add` does, before the next tick, or before tick `at`.
 
         Returns:
             (n,) their ids: numbered on after all that were added or scattered, never used again; or those given as
-            `id=`, which no living entity may have.
+            `id=`, which no living entity may have. Its attribute `tick` is the tick before which they come.
 
         Raises:
             ModelError: a value does not fit; names row and column. Nobody is added then.
@@ -44,15 +83,22 @@ class Commanded(ABC):
         """
         index = self._index(kind)
         with self._commanded("add()"):
-            return self._commands.add(kind, index, table, fields)
+            ids, tick = self._commands.add(kind, index, table, fields, at)
+        added = cast(Added, np.asarray(ids).view(Added))
+        added.tick = tick
+        return added
 
-    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
+    def update(self, kind: type[Entity], ids: Any, /, *, at: int | None = None, **fields: Any) -> int:
         """Give entities new values before the next tick: `run.update(Bird, ids, energy=0.0)`; all or none.
 
         Args:
             kind: their type.
             ids: (n,) or one.
+            at: before which tick; None: the next.
             fields: (n,) or (n, components) values by name, or one for all; a position may be anywhere in the box.
+
+        Returns:
+            The tick before which it is done.
 
         Raises:
             ModelError: a value does not fit.
@@ -60,13 +106,16 @@ class Commanded(ABC):
         """
         index = self._index(kind)
         with self._commanded("update()"):
-            self._commands.update(kind, index, ids, fields)
+            return self._commands.update(kind, index, ids, fields, at)
 
-    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
+    def put(self, kind: type[Entity], ids: Any, /, *, at: int | None = None, **fields: Any) -> int:
         """Update those of the entities that there are, and add the others with the ids given; all or none.
 
         Those that are added need a position; fields that are not named get their defaults, and in those that are
         updated keep their values.
+
+        Returns:
+            The tick before which it is done.
 
         Raises:
             ModelError: a value does not fit.
@@ -74,27 +123,34 @@ class Commanded(ABC):
         """
         index = self._index(kind)
         with self._commanded("put()"):
-            self._commands.put(kind, index, ids, fields)
+            return self._commands.put(kind, index, ids, fields, at)
 
-    def remove(self, ids: Any, /) -> None:
-        """Remove entities of any type before the next tick; all or none. They count as deaths.
+    def remove(self, ids: Any, /, *, at: int | None = None) -> int:
+        """Remove entities of any type before the next tick, or before tick `at`; all or none. They count as deaths.
+
+        Returns:
+            The tick before which it is done.
 
         Raises:
             RunError: there is no such entity; names it.
         """
         with self._commanded("remove()"):
-            self._commands.remove(ids)
+            return self._commands.remove(ids, at)
 
-    def send(self, to: Any, message: Message, /) -> None:
+    def send(self, to: Any, message: Message, /, *, at: int | None = None) -> int:
         """Send a message before the next tick: `run.send(5, Hit(damage=2.0))`; its `sender` is -1.
 
         Args:
             to: the id of an entity, or (n,) ids.
             message: what each of them gets.
+            at: before which tick; None: the next.
+
+        Returns:
+            The tick before which it is sent.
 
         Raises:
             ModelError: it is no message of this simulation.
             RunError: there is no such entity; names it.
         """
         with self._commanded("send()"):
-            self._commands.send(to, message)
+            return self._commands.send(to, message, at)

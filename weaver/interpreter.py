@@ -174,7 +174,7 @@ class Interpreter:
 
     def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
         """Add entities between two ticks, as `Run.add` does; returns their ids."""
-        return self._commands.add(kind, self._stage.entities(kind).index, table, fields)
+        return self._commands.add(kind, self._stage.entities(kind).index, table, fields)[0]
 
     def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
         """Give entities new values, as `Run.update` does."""

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from partitions.program import Program
 from partitions.runtime import Runtime
-from weaver.errors import ModelError
+from weaver.errors import ModelError, RunError
 from weaver.simulation import Simulation
+
+if TYPE_CHECKING:
+    from partitions.resume import Resumption
 
 
 def check_options(partitions: int | None, threads: int, workers: int | None, cluster: str | None) -> None:
@@ -39,16 +44,38 @@ def compiled(simulation: Simulation) -> Program:
 
 
 def runtime_of(
-    program: Program, partitions: int | None, threads: int, workers: int | None, cluster: str | None
-) -> Runtime:
-    """Where it runs: in this process, or on Ray workers."""
+    program: Program, partitions: int | None, threads: int, workers: int | None, cluster: str | None,
+    resumed: Resumption | None = None,
+) -> Runtime:  # fmt: skip
+    """Where it runs: in this process, or on Ray workers; from the beginning, or from a snapshot."""
     if workers is None:
         from partitions.local import Local
 
-        return Local(program, partitions=partitions or 1, threads=threads)
+        return Local(program, partitions=partitions or 1, threads=threads, resumed=resumed)
     from partitions.cluster import Cluster
 
-    return Cluster(program, workers, threads=threads, partitions=partitions, address=cluster)
+    return Cluster(program, workers, threads=threads, partitions=partitions, address=cluster, resumed=resumed)
+
+
+def check_digest(runtime: Runtime, resumed: Resumption) -> None:
+    """Refuse a state that is not the one that was written.
+
+    Raises:
+        RunError: files of two snapshots were mixed, whatever each says of itself.
+    """
+    manifest = resumed.manifest
+    same = {(s.kind, s.name): s.columns for s in manifest.schema_ if s.kind in ("entity", "layer")}
+    now = {
+        ("layer" if s.raster else "entity", s.name): [("id", "<i8"), *map(tuple, s.columns)]
+        for s in runtime.program.types
+    }
+    if list(same.items()) == list(now.items()) and runtime.digest() != manifest.digest:
+        raise RunError(
+            f"{resumed.folder.address} was to be gone on from; the state in it has the digest {runtime.digest()}, and "
+            f"{manifest.digest} was written.\n"
+            f"Its files do not belong together.\n"
+            f"Use another snapshot; `weaver snapshot verify` tells which are whole."
+        )
 
 
 def row_bytes(program: Program, index: int) -> int:

@@ -21,7 +21,8 @@ def commands_of(stage: Stage, tick: Callable[[], int], program: Program) -> Comm
     """The commands of a world: checked as those of a compiled run are."""
     kinds = {kind.__name__: kind for kind in stage.sim.messages}
     worker: Any = _Worker(stage, tick, [kinds[spec.name] for spec in program.messages])
-    return Commands(program, worker)
+    types = {kind.__name__: kind for kind in stage.sim.entity_types}
+    return Commands(program, worker, types)
 
 
 class _Worker:

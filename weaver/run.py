@@ -18,12 +18,13 @@ from weaver.answers import check_fields, chosen, entity_table
 from weaver.arrow import event_table
 from weaver.between import Betweens
 from weaver.commanded import Commanded
-from weaver.commands import Commands
+from weaver.commands import NEVER, Commands
 from weaver.entity import Entity, Layer
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
-from weaver.launch import check_options, compiled, row_bytes, runtime_of
+from weaver.keeping import Keeping, Kept
+from weaver.launch import check_digest, check_options, compiled, row_bytes, runtime_of
 from weaver.message import Event
 from weaver.parameter import checked_settings
 from weaver.samples import Samples
@@ -37,15 +38,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "describe_fault"]
 
-NEVER = 1 << 40
-"""Ticks are below this: random numbers are keyed by 40 bits of them."""
 KEPT_BYTES = 1 << 26
 """A stopped run still answers `entities` if its world takes no more than this."""
 INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run(Commanded, Shown):
+class Run(Commanded, Kept, Shown):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -64,14 +63,17 @@ class Run(Commanded, Shown):
         threads: int = 1,
         workers: int | None = None,
         cluster: str | None = None,
+        keeping: Keeping | None = None,
     ) -> None:
-        """Compile and place the entities; arguments as in `Simulation.start`.
+        """Compile and place the entities; arguments as in `Simulation.start`, and what is kept.
 
         Raises:
             ModelError, BehaviorError: the model cannot run.
             RunError: workers cannot be started.
         """
         check_options(partitions, threads, workers, cluster)
+        self._keeping = keeping or Keeping()
+        self._keeping.check()
         began = time.perf_counter()
         self.simulation = simulation
         self._flight: Flight | None = None
@@ -83,16 +85,31 @@ class Run(Commanded, Shown):
         self._seconds, self._updates = 0.0, 0.0
         with self._told():
             self._program = compiled(simulation)
-            self._runtime = runtime_of(self._program, partitions, threads, workers, cluster)
+            stored, resumed = self._keeping.resume, None
+            if stored is not None:
+                from weaver.changed import resumption
+
+                resumed = resumption(simulation, self._program, stored, self._keeping.allow_changed)
+            runtime = self._runtime = runtime_of(self._program, partitions, threads, workers, cluster, resumed)
             try:
+                if resumed is not None:
+                    check_digest(runtime, resumed)
+                self._runtime = self._kept_runtime(runtime, resumed)
                 self._fixed = {name: p.fixed for name, p in simulation.parameters.items()}
                 self._counts = self._runtime.counts()
-                self._commands = Commands(self._program, self._runtime)
+                kinds = {kind.__name__: kind for kind in simulation.entity_types}
+                self._commands = Commands(self._program, self._runtime, kinds)
+                self._commands.settle = self._settle
                 self._samples = Samples(self._program.observations, simulation.dt)
                 self._collect()
                 self._betweens = Betweens(self, simulation.betweens)
+                if stored is not None:
+                    self._recall(stored)
+                    self._replay(stored.entries(), self._keeping.until)
+                self._begin_keeping()
             except BaseException:
                 self._runtime.close()
+                self._unlock()
                 raise
         self._setup_seconds = time.perf_counter() - began
 
@@ -261,21 +278,33 @@ class Run(Commanded, Shown):
 
         return drive(self, ticks, commands, on_progress, stopped)
 
-    def set(self, **values: float) -> None:
-        """Set parameters from the next tick on: `run.set(match=0.1)`; all of them or none.
+    def set(self, *, at: int | None = None, **values: float) -> int:
+        """Set parameters from the next tick on, or from tick `at`: `run.set(match=0.1)`; all of them or none.
+
+        Returns:
+            The tick from which they hold.
 
         Raises:
             ModelError: no such parameter, a value out of its range, or a parameter that was used before the start.
         """
         self._alive("set()")
         made = checked_settings(self.simulation.parameters, self._fixed, self._values, values)
+        columns = {name: np.array([value]) for name, value in made.items()}
         with self._standing():
-            self._values.update(made)
-            declared = self.simulation.parameters
+            return self._commands.do("set", "", np.empty(0, np.int64), columns, at)
+
+    def _settle(self, values: dict[str, Any]) -> None:
+        before = dict(self._values)
+        declared = self.simulation.parameters
+        self._values.update({n: int(v) if declared[n].integer else float(v) for n, v in values.items()})
+        try:
             self._runtime.set_parameters(
                 np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
                 np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
             )
+        except BaseException:
+            self._values = before
+            raise
 
     # Asking
 
@@ -463,6 +492,7 @@ class Run(Commanded, Shown):
         try:
             with self._told():
                 self.pause()
+                self._end_keeping()
                 kept: dict[str, Any] = {
                     "digest": self._runtime.digest(),
                     "tallies": self._runtime.tallies(),
@@ -475,6 +505,7 @@ class Run(Commanded, Shown):
                 self._kept = kept
         finally:
             self._runtime.close()
+            self._unlock()
 
     def __enter__(self) -> Self:
         """Itself."""
@@ -495,6 +526,7 @@ class Run(Commanded, Shown):
             while not flight.landed.wait(INSIST_SECONDS):
                 self._runtime.hold()
         self._runtime.close()
+        self._unlock()
 
     def __repr__(self) -> str:
         box = f"{self.simulation.box!r}"[5:-1]

@@ -36,6 +36,10 @@ class Samples:
                 self._ticks.append(tick)
             self._values[tick][number] = value
 
+    def all(self) -> list[tuple[int, int, Value]]:
+        """Everything, as it was added: (tick, number of the observation, value)."""
+        return [(tick, number, value) for tick, row in self._values.items() for number, value in row.items()]
+
     def since(self, first: int) -> tuple[list[int], dict[str, list[Any]]]:
         """Ticks, and values by the observation's name, of the sampled ticks from number `first` on; None: not then."""
         ticks = self._ticks[first:]

@@ -31,6 +31,7 @@ from weaver import cells as layer_cells
 from weaver import settle
 from weaver.compiler import footing, messages, seating
 from weaver.compiler.constants import constant
+from weaver.compiler.fingerprint import fingerprints
 from weaver.compiler.kernel import (
     Lowered,
     Made,
@@ -323,6 +324,8 @@ def write(sim: Simulation) -> Written:
         events=tuple(MessageSpec(e.__name__, messages.columns_of(e)) for e in model.events),
         observations=tuple(one for one, _ in watched),
         until=tuple(sim.conditions),
+        name=sim.name,
+        turns=fingerprints(sim),
         dt=sim.dt,
         radii=_radii(made),
     )

@@ -1,0 +1,34 @@
+"""Starting again: what `Simulation.restore` and `weaver run --resume` go on from."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from partitions.errors import RuntimeFault
+from weaver.errors import RunError
+from weaver.keeping import Keeping
+
+
+def restoring(
+    path: str | os.PathLike[str],
+    snapshots: str | os.PathLike[str] | None,
+    snapshot_every: int | str | None,
+    keep: str | Mapping[str, int] | None,
+    ack: str,
+    allow_changed: bool,
+) -> Keeping:
+    """What is kept of a run that goes on from a snapshot; arguments as in `Simulation.restore`.
+
+    Raises:
+        RunError: there is none, or it is torn.
+    """
+    from weaver.stored import open_stored
+
+    try:
+        stored = open_stored(path)
+    except RuntimeFault as error:
+        raise RunError(str(error)) from error
+    if snapshots is None and stored.run is not None:
+        snapshots = stored.run.address
+    return Keeping(snapshots, snapshot_every, keep, ack, stored, allow_changed=allow_changed)
