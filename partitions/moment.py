@@ -72,14 +72,19 @@ def schema(program: Program) -> dict[tuple[Kind, str], dict[str, str]]:
 
 def piece_digest(type: int, piece: Piece) -> tuple[int, int]:
     """What the rows of a piece of entities or cells add to the digest of the state."""
-    columns = [np.ascontiguousarray(c) for name, c in piece.columns.items() if name not in ("id", MOVED)]
-    return digest_rows(type, np.arange(piece.rows, dtype=np.uint32), np.ascontiguousarray(piece.columns["id"]), columns)
+    columns = [_writable(c) for name, c in piece.columns.items() if name not in ("id", MOVED)]
+    return digest_rows(type, np.arange(piece.rows, dtype=np.uint32), _writable(piece.columns["id"]), columns)
 
 
 def counted(blocks: NDArray[np.int64], counts: NDArray[np.int64]) -> Piece:
     """The births of some blocks; those without any are left out."""
     some = counts > 0
     return Piece("births", "", {"block": blocks[some], "count": counts[some]})
+
+
+def _writable(column: Array) -> Array:
+    """Kernels are compiled for arrays that can be written; what was read from a file cannot."""
+    return np.require(column, requirements=["C", "W"])
 
 
 def _columns(spec: MessageSpec) -> dict[str, Any]:

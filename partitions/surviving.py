@@ -362,7 +362,7 @@ class Surviving(Runtime):
             self._recovering = False
         again = self._inner.tick - first
         _LOGGER.warning(
-            "%s The run goes on after %.1f s; %d tick%s done again.",
+            "%s. The run goes on after %.1f s; %d tick%s done again.",
             str(error).partition("\n")[0].rstrip("."),
             time.perf_counter() - began,
             again,

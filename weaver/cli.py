@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import typer
 
+from weaver.cli_snapshots import app as snapshots_app
 from weaver.errors import WeaverError
 
 FAILED, USAGE = 1, 2
@@ -22,6 +23,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+app.add_typer(snapshots_app, name="snapshot")
 
 VIEWS = ("none", "page", "window")
 
@@ -132,6 +135,24 @@ def _cluster(text: str) -> str:
     return text
 
 
+def _interval(text: str) -> str:
+    return _checked(text, "read_interval")
+
+
+def _policy(text: str) -> str:
+    return _checked(text, "read_policy")
+
+
+def _checked(text: str, reader: str) -> str:
+    from weaver import archive
+
+    try:
+        getattr(archive, reader)(text)
+    except WeaverError as error:
+        raise typer.BadParameter(str(error)) from None
+    return text
+
+
 def _option(parser: Callable[[str], Any], metavar: str, help: str, *names: str) -> Any:
     return typer.Option(*names, parser=parser, metavar=metavar, help=help)
 
@@ -222,6 +243,24 @@ def run_app(
     cluster: Annotated[
         str | None, _option(_cluster, "ADDRESS", 'Join this Ray cluster: "auto" or host:port; needs --workers.')
     ] = None,
+    snapshots: Annotated[
+        str | None,
+        typer.Option(metavar="DIR", help="Keep snapshots and all commands in this folder, or s3://bucket/name."),
+    ] = None,
+    snapshot_every: Annotated[
+        str | None,
+        _option(_interval, "N|TIME", "Archive a snapshot every N ticks, or 30s, 10m, 2h.", "--snapshot-every"),
+    ] = None,
+    keep: Annotated[
+        str | None, _option(_policy, "RULES", "Of the archive keep daily=7,weekly=4; by default all.")
+    ] = None,
+    resume: Annotated[
+        str | None,
+        typer.Option(metavar="PATH|auto", help="Go on from a snapshot or a kept run; auto: from --snapshots, if any."),
+    ] = None,
+    allow_changed: Annotated[
+        bool, typer.Option("--allow-changed", help="Go on although behaviors of the app have changed.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Last line of stdout: one JSON object.")] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
 ) -> None:
@@ -243,6 +282,12 @@ def run_app(
             f"Write --workers 2 --cluster {cluster}.",
             param_hint="'--cluster'",
         )
+    if snapshots is None:
+        _needs("--snapshots DIR", ("--snapshot-every", snapshot_every), ("--keep", keep))
+        if resume == "auto":
+            _needs("--snapshots DIR", ("--resume", resume))
+    if resume is None:
+        _needs("--resume PATH", ("--allow-changed", allow_changed or None))
     parameters = _parameters(values or [])
     serving = Serving(
         Views(view), host or "127.0.0.1", port or 0, public_url, bandwidth and bandwidth * MEGABYTE, record, every or 1
@@ -250,7 +295,8 @@ def run_app(
     session = Session(
         name, seed=seed, parameters=parameters, ticks=ticks, workers=workers, threads=threads, partitions=partitions,
         cluster=cluster, rate=rate, serving=serving, image=image, observations=observations, plot=plot,
-        as_json=as_json,
+        as_json=as_json, snapshots=snapshots, snapshot_every=snapshot_every, keep=keep, resume=resume,
+        allow_changed=allow_changed,
     )  # fmt: skip
     try:
         code = session.run()

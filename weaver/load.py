@@ -23,7 +23,10 @@ class UsageError(AppError):
 
 
 def load_app(
-    app: str | Path, seed: int | None = None, parameters: Mapping[str, Any] | None = None
+    app: str | Path,
+    seed: int | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    before: Mapping[str, Any] | None = None,
 ) -> tuple[types.ModuleType, Simulation]:
     """Execute an app file, not as `__main__`, and return its module and the one Simulation it makes.
 
@@ -31,6 +34,7 @@ def load_app(
         app: path of a .py file, of a folder with main.py, or the name of a bundled app.
         seed: acts in place of the file's own seed.
         parameters: values by name that act before the file's own, numbers or text.
+        before: the same, of an earlier run; those of parameters that are no more are left out.
 
     Raises:
         UsageError: there is no such app, the simulation has no such parameter, or a value is out of its range.
@@ -39,7 +43,7 @@ def load_app(
     """
     path = find_app(app)
     wanted = dict(parameters or {})
-    module = _execute(path, seed, wanted)
+    module = _execute(path, seed, {**(before or {}), **wanted})
     found = {id(value): name for name, value in vars(module).items() if isinstance(value, Simulation)}
     if not found:
         raise UsageError(

@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 
 from weaver.drive import linger
 from weaver.errors import RunError
+from weaver.keeping import Keeping
 from weaver.load import UsageError, default_ticks, load_app
 from weaver.progress import ProgressBar, crowd
 from weaver.run import Run
 from weaver.samples import check_plot, write_csv, write_plot
 from weaver.serving import Serving, Views
 from weaver.simulation import Simulation
+from weaver.start import restoring
 from weaver.view import models_of, picture_frame, world_meta
 
 if TYPE_CHECKING:
     from viewer.hub import Hub
     from viewer.window import Window
+    from weaver.stored import Stored
 
 
 class Signals:
@@ -94,6 +97,11 @@ class Session:
     observations: Path | None = None
     plot: Path | None = None
     as_json: bool = False
+    snapshots: str | None = None
+    snapshot_every: str | None = None
+    keep: str | None = None
+    resume: str | None = None
+    allow_changed: bool = False
 
     def run(self) -> int:
         """Load, run, show, report; returns the exit code.
@@ -117,7 +125,8 @@ class Session:
                 return 128 + signals.received
 
     def _run(self, signals: Signals) -> int:
-        module, simulation = load_app(self.app, self.seed, self.parameters)
+        keeping = self._keeping()
+        module, simulation = self._loaded(keeping.resume)
         if self.image is not None and importlib.util.find_spec("open3d") is None:
             raise RunError(
                 f"the picture {self.image} was asked for; open3d, the Python package that draws it, is missing.\n"
@@ -134,10 +143,12 @@ class Session:
                     f"The run would have no end.\n"
                     f'Write --ticks 1000, or sim.run(ticks=1000) under `if __name__ == "__main__":` in the app.'
                 )
-        with simulation.start(
-            partitions=self.partitions, threads=self.threads, workers=self.workers, cluster=self.cluster
-        ) as run:
+        with Run(
+            simulation, partitions=self.partitions, threads=self.threads, workers=self.workers, cluster=self.cluster,
+            keeping=keeping,
+        ) as run:  # fmt: skip
             signals.note()
+            self._begun(run, keeping)
             self._capped(run)
             if self.rate is not None:
                 run.rate(self.rate)
@@ -148,6 +159,41 @@ class Session:
                 if hub is not None and self.serving.view is not Views.NONE and ticks is not None and not unfinished:
                     self._linger(run, hub, window, signals)
         return 128 + signals.received if signals.received is not None and unfinished else 0
+
+    def _keeping(self) -> Keeping:
+        """What is kept, and what is gone on from."""
+        auto = self.resume == "auto"
+        place = self.snapshots if auto else self.resume
+        if place is None:
+            return Keeping(self.snapshots, self.snapshot_every, self.keep)
+        return restoring(
+            place, self.snapshots, self.snapshot_every, self.keep, "durable", self.allow_changed, optional=auto
+        )  # fmt: skip
+
+    def _loaded(self, stored: Stored | None) -> tuple[ModuleType, Simulation]:
+        """The app, with the seed and the first parameters of the run that is gone on with."""
+        if stored is None:
+            return load_app(self.app, self.seed, self.parameters)
+        before = dict(stored.manifest.driver.get("initial", {}))
+        given = {name: value for name, value in self.parameters.items() if name not in before}
+        seed = stored.manifest.seed if self.seed is None else self.seed
+        return load_app(self.app, seed, given, before)
+
+    def _begun(self, run: Run, keeping: Keeping) -> None:
+        """Say what is gone on from, and what would be lost with this process."""
+        name = run.simulation.name
+        if keeping.resume is not None:
+            self._note(f"{name}: goes on from tick {run.tick}, kept in {keeping.resume.address}")
+            before = keeping.resume.manifest.driver.get("initial", {})
+            declared = run.simulation.parameters
+            values: dict[str, Any] = {
+                n: declared[n].checked(v) for n, v in self.parameters.items() if n in before and n in declared
+            }
+            changed = {n: v for n, v in values.items() if v != run.parameters[n]}
+            if changed:
+                run.set(**changed)
+        if run.workers > 1 and keeping.snapshots is None:
+            self._note(f"{name}: a lost worker is made good; if this process dies, so does the run (--snapshots DIR)")
 
     def _check_observations(self, simulation: Simulation) -> None:
         wanted = self.observations or self.plot
@@ -230,6 +276,7 @@ class Session:
                 "updates_per_second": stats["updates_per_second"],
                 "digest": digest,
                 "identity": run.identity,
+                "lost_workers": run.lost,
                 "report": text,
             }
             print(json.dumps(closing), flush=True)

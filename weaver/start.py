@@ -17,18 +17,21 @@ def restoring(
     keep: str | Mapping[str, int] | None,
     ack: str,
     allow_changed: bool,
+    optional: bool = False,
 ) -> Keeping:
     """What is kept of a run that goes on from a snapshot; arguments as in `Simulation.restore`.
+
+    With `optional` a place where there is nothing yet is no error: the run begins.
 
     Raises:
         RunError: there is none, or it is torn.
     """
-    from weaver.stored import open_stored
+    from weaver.stored import find, open_stored
 
     try:
-        stored = open_stored(path)
+        stored = find(path) if optional else open_stored(path)
     except RuntimeFault as error:
         raise RunError(str(error)) from error
-    if snapshots is None and stored.run is not None:
+    if stored is not None and snapshots is None and stored.run is not None:
         snapshots = stored.run.address
     return Keeping(snapshots, snapshot_every, keep, ack, stored, allow_changed=allow_changed)
