@@ -6,12 +6,15 @@ import base64
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 import time
+import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from partitions.errors import TransportError, WorkerLost
@@ -119,7 +122,7 @@ class Kept(ABC):
 
     _surviving: Surviving | None = None
     _lock: BinaryIO | None = None
-    _private: tempfile.TemporaryDirectory[str] | None = None
+    _private: Callable[[], object] | None = None
     _keeping: Keeping
     _policy: Mapping[str, int] | None = None
 
@@ -226,15 +229,15 @@ class Kept(ABC):
 
     def _private_folder(self, runtime: Runtime) -> Folder:
         """Where points lie that nobody asked for: a disk, if all workers are on this machine."""
-        self._private = tempfile.TemporaryDirectory(prefix="weaver-points-")
-        disk = Disk(self._private.name)
+        path = _private_path()
+        self._private = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        disk = Disk(path)
         token = os.urandom(16)
         disk.write("probe", [token])
         if not runtime.unreadable(disk, "probe", token):
             disk.remove("probe")
             return disk
-        self._private.cleanup()
-        self._private = None
+        self._unlock()
         return Memory()
 
     def _own_folder(self, folder: Folder) -> tuple[Folder, Sequence[KeptSnapshot]]:
@@ -349,9 +352,19 @@ class Kept(ABC):
             self._lock.close()
             self._lock = None
         if self._private is not None:
-            with contextlib.suppress(OSError):
-                self._private.cleanup()
+            self._private()
             self._private = None
+
+
+def _private_path() -> str:
+    """A new folder, named after this process; those of processes that were killed are removed."""
+    root, head = Path(tempfile.gettempdir()), "weaver-points-"
+    for left in root.glob(f"{head}*"):
+        pid = left.name.removeprefix(head).partition("-")[0]
+        with contextlib.suppress(OSError):  # of another user
+            if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and left.stat().st_uid == os.geteuid():
+                shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{head}{os.getpid()}-")
 
 
 class _Driver:
