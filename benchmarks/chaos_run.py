@@ -118,6 +118,7 @@ def live(app: str, folder: Path, workers: int, ticks: int, seed: int) -> None:
     with Run(sim, workers=workers, keeping=keeping) as run:
         run.rate(PACE)
         run.resume(ticks)
+        (folder / "up").touch()
         with open(folder / "acknowledged.jsonl", "ab", buffering=0) as file:
             while run.tick < ticks:
                 time.sleep(rng.uniform(0.05, 0.6))
@@ -136,7 +137,7 @@ def calm(app: str, folder: Path, ticks: int) -> None:
     given = acknowledged(folder)
     with sim.start() as run:
         for command in given:
-            if command["tick"] < ticks:
+            if command["tick"] <= ticks and not (command["what"] == "later" and command["tick"] == ticks):
                 run.step(command["tick"] - run.tick)
                 give(run, sim, {**command, "what": "add" if command["what"] == "later" else command["what"]})
         run.step(ticks - run.tick)
