@@ -84,7 +84,7 @@ class Surviving(Runtime):
         self._told: dict[int, int] = {}
         self._hz: float | None = None
         self._published: tuple[tuple[str, int], bytes] | None = None
-        self._held = self._moving = self._recovering = False
+        self._held = self._moving = self._recovering = self._abandoned = False
         self._reached, self._crashed, self._stuck = inner.tick, -1, 0
         self._newest = points.newest()
         self._closing = threading.Event()
@@ -187,6 +187,10 @@ class Surviving(Runtime):
             return self._inner.hold()
         except _LOST:
             return self.tick  # whoever is in `advance` sees to it
+
+    def abandon(self) -> None:
+        """The run is about to be ended from outside: a loss is no longer made good. From a signal handler, too."""
+        self._abandoned = True
 
     def rate(self, hz: float | None) -> None:
         """Start at most `hz` ticks per second; None: as many as possible."""
@@ -375,6 +379,8 @@ class Surviving(Runtime):
         Raises:
             WorkerLost, TransportError: too many without progress.
         """
+        if self._abandoned:
+            raise error
         self.lost += 1
         self._reached = max(self._reached, self._inner.tick)
         self._stuck = self._stuck + 1 if self._inner.tick <= self._crashed else 0

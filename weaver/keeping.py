@@ -192,6 +192,11 @@ class Kept(ABC):
                 f"Use a folder that all nodes share, or an address such as s3://bucket/name."
             )
 
+    def abandon(self) -> None:
+        """Make no loss good any more, because the run is about to be stopped; from a signal handler, too."""
+        if self._surviving is not None:
+            self._surviving.abandon()
+
     @property
     def lost(self) -> int:
         """How often workers were lost, and the run went on."""

@@ -36,16 +36,19 @@ class Signals:
 
     Attributes:
         received: the first that came, or None.
+        told: called with each.
     """
 
     def __init__(self) -> None:
         """Nothing has come yet."""
         self.received: int | None = None
         self._noted = False
+        self.told: Callable[[], object] = lambda: None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
         self.received = self.received or number
+        self.told()
         if not self._noted:
             raise KeyboardInterrupt
 
@@ -148,6 +151,7 @@ class Session:
             keeping=keeping,
         ) as run:  # fmt: skip
             signals.note()
+            signals.told = run.abandon
             self._begun(run, keeping)
             self._capped(run)
             if self.rate is not None:
