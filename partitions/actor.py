@@ -9,7 +9,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import ray
@@ -27,6 +27,9 @@ from partitions.probe import Probe, take
 from partitions.program import Drawn, Filled, Given, Program
 from partitions.transport import PeerTransport
 from partitions.worker import Worker
+
+if TYPE_CHECKING:
+    from partitions.record import Plan
 
 
 class Place(NamedTuple):
@@ -249,6 +252,14 @@ class WorkerActor:
     def portion(self, interest: Interest) -> Frame:
         """See `Worker.portion`."""
         return self._built().portion(interest)
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """See `Worker.record`."""
+        self._built().record(plan, now)
+
+    def flush(self) -> None:
+        """See `Worker.flush`."""
+        self._built().flush()
 
     def close(self) -> None:
         """Say goodbye to the hub and to the other workers."""

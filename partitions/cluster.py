@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import ray
@@ -23,7 +23,7 @@ from partitions.actor import Outcome, Place, Status, WorkerActor
 from partitions.command import Command
 from partitions.diary import Entries, merged
 from partitions.digest import add_digests, format_digest
-from partitions.errors import RuntimeFault, TransportError, WorkerLost
+from partitions.errors import RecordFault, RuntimeFault, TransportError, WorkerLost
 from partitions.frames import Frame
 from partitions.grid import make_layout
 from partitions.head import Head
@@ -34,6 +34,9 @@ from partitions.program import Given, Program
 from partitions.runtime import Rows, Runtime, sorted_rows
 from partitions.sums import Value
 
+if TYPE_CHECKING:
+    from partitions.record import Plan
+
 GLANCE = 0.05
 """Seconds between two looks for somebody who wants to stop the run."""
 POLL = 0.25
@@ -41,7 +44,9 @@ POLL = 0.25
 GRACE = 6.0
 """Seconds that the workers get to end after one of them has failed."""
 FAREWELL = 3.0
-"""Seconds that they get to end in `close`."""
+"""Seconds that they get to end in `close`; …"""
+LAST_PARTS = 20.0
+"""… if they record and the run has not ended well, so long, to write what they hold to a disk that may be slow."""
 
 
 class PlacementError(RuntimeFault, ValueError):
@@ -90,7 +95,7 @@ class Cluster(Runtime):
         self._tick = self._calls = 0
         self._failed: Exception | None = None
         self._ended: str | None = None
-        self._closed = False
+        self._closed = self._recording = False
         self._actors: list[Any] = []
         self._places: list[Place] = []
         self._group: PlacementGroup | None = None
@@ -213,6 +218,16 @@ class Cluster(Runtime):
         parts: list[Frame] = self._each("portion", interest)
         return parts
 
+    def record(self, plan: Plan, now: bool) -> None:
+        """Every worker records its share from now on, the present state too if `now` and if it is due."""
+        self._recording = True
+        self._each("record", plan, now)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        if self._recording:
+            self._each("flush")
+
     def worker_of(self) -> Sequence[int]:
         """Worker of each partition: contiguous numbers, so that a worker's boxes lie together."""
         return self._worker_of
@@ -225,7 +240,7 @@ class Cluster(Runtime):
         if self._thread.is_alive():
             self._requests.put(("close", 0, queue.SimpleQueue()))
             self._thread.join()
-        _outcomes([actor.close.remote() for actor in self._actors], FAREWELL)
+        _outcomes([actor.close.remote() for actor in self._actors], LAST_PARTS if self._recording else FAREWELL)
         if not self._head.started:  # the end of a Ray of our own frees all, and asking one that is dying would hang
             for actor in self._actors:
                 ray.kill(actor, no_restart=True)
@@ -335,6 +350,8 @@ class Cluster(Runtime):
 
     def _error(self, rank: int, cause: Exception) -> RuntimeFault:
         origin = cause.cause if isinstance(cause, RayTaskError) else cause
+        if isinstance(origin, RecordFault):
+            return origin
         error = RuntimeFault(
             f"worker {rank}{self._where(rank)} failed: {type(origin).__name__}: {origin}\n"
             f"The run cannot go on without it.\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,9 @@ from partitions.program import Program
 from partitions.runtime import Rows, Runtime, sorted_rows
 from partitions.sums import Value
 from partitions.worker import Worker
+
+if TYPE_CHECKING:
+    from partitions.record import Plan
 
 
 class Local(Runtime):
@@ -120,6 +124,14 @@ class Local(Runtime):
     def portions(self, interest: Interest) -> list[Frame]:
         """The one part."""
         return [self._worker.portion(interest)]
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, the present state too if `now` and if it is due."""
+        self._worker.record(plan, now)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        self._worker.flush()
 
     def worker_of(self) -> Sequence[int]:
         """Everything is here."""

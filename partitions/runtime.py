@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from partitions.grid import Grid, Layout
 from partitions.interest import Interest
 from partitions.program import Program
 from partitions.sums import Value
+
+if TYPE_CHECKING:
+    from partitions.record import Plan
 
 Rows = tuple[NDArray[np.int64], list[NDArray[Any]]]
 
@@ -110,6 +113,22 @@ class Runtime(ABC):
     @abstractmethod
     def portions(self, interest: Interest) -> list[Frame]:
         """Every worker's part of a frame of the present state."""
+
+    @abstractmethod
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, the present state too if `now` and if it is due; not during `advance`.
+
+        Raises:
+            RecordFault: a worker cannot write to the folder.
+        """
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts, which end here; not during `advance`.
+
+        Raises:
+            RecordFault: something could not be written.
+        """
 
     @abstractmethod
     def worker_of(self) -> Sequence[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from partitions.records import NO_ID
 from partitions.shown import Shown
 from partitions.store import Array, Crew, Partition, rebuild_all
 from partitions.tick import Tick
+
+if TYPE_CHECKING:
+    from partitions.record import Plan, Recorder
 
 PIECE = 1 << 20
 """Initial entities are made and sent in pieces of this many, so that memory holds few of them twice."""
@@ -54,6 +57,7 @@ class Worker:
             the transport when a peer has no exchange left to make.
         relayed: the fault came from another worker.
         publisher: shows the state, if anybody looks.
+        recorder: keeps it, if it is recorded.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Worker:
         self.fault: TickFault | None = None
         self.relayed = False
         self.publisher: Publisher | None = None
+        self.recorder: Recorder | None = None
         self.parts = [Partition(number, program.types, program.grid, layout) for number in sorted(owned)]
         self._program, self._crew = program, Crew(threads)
         self._kernels = program.kernels()
@@ -185,6 +190,7 @@ class Worker:
         Raises:
             TickFault: an entity broke a rule, here or on another worker.
             TransportError: a peer is gone.
+            RecordFault: the tick that was reached could not be recorded.
         """
         if self.fault is not None:
             raise self.fault
@@ -209,6 +215,8 @@ class Worker:
             if self.publisher is not None and self.publisher.due(self.tick):
                 self._shown.paced = self._hz is not None
                 self.publisher.publish(self.tick, self._shown)
+            if self.recorder is not None and self.recorder.due(self.tick):
+                self.recorder.take(self.tick)
             hz = self._hz
             due = max(due, started) + 1 / hz if hz else 0.0
         return self.tick
@@ -300,6 +308,36 @@ class Worker:
         """This worker's part of a frame of the present state."""
         return portion(self._shown, interest, self.tick, self.rank, self._exchange.workers)
 
+    # Recording
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, in place of what was recorded before; `now`: the present state as well, if it is due.
+
+        Raises:
+            RecordFault: this process cannot write to the folder.
+        """
+        from partitions.record import Recorder  # brings pyarrow, which only a run that is recorded needs
+
+        self.stop_recording()
+        self.recorder = Recorder(plan, self._program.grid, self._shown, self.digest, self.rank, self._exchange.workers)
+        if now and self.recorder.due(self.tick):
+            self.recorder.take(self.tick)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is on the disk, in parts of its own: none will span this tick.
+
+        Raises:
+            RecordFault: something could not be written.
+        """
+        if self.recorder is not None:
+            self.recorder.flush()
+
+    def stop_recording(self) -> None:
+        """Finish what was taken, if that can be done, and record no more."""
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+
     def _gathered(self, type: int, names: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Array]]:
         tables = [part.tables[type] for part in self.parts]
         rows = [table.own_rows() for table in tables]
@@ -360,7 +398,8 @@ class Worker:
         return self._ticks.wholes.nbytes() + sum(table.nbytes() for part in self.parts for table in part.tables)
 
     def close(self) -> None:
-        """End the threads and the publisher."""
+        """End the threads, the publisher and the recorder."""
         self._crew.close()
+        self.stop_recording()
         if self.publisher is not None:
             self.publisher.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.errors import GridError, RuntimeFault, TickFault
+from partitions.errors import GridError, RecordFault, RuntimeFault, TickFault
 from partitions.program import Observed
 from weaver.answers import check_fields, chosen, entity_table
 from weaver.arrow import event_table
@@ -20,12 +21,13 @@ from weaver.between import Betweens
 from weaver.commanded import Commanded
 from weaver.commands import Commands
 from weaver.entity import Entity, Layer
-from weaver.errors import ModelError, RunError
+from weaver.errors import ModelError, RecordError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
 from weaver.launch import check_options, compiled, row_bytes, runtime_of
 from weaver.message import Event
 from weaver.parameter import checked_settings
+from weaver.recorded import Recorded
 from weaver.samples import Samples
 from weaver.shown import Shown
 from weaver.simulation import Simulation
@@ -45,7 +47,7 @@ INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run(Commanded, Shown):
+class Run(Commanded, Recorded, Shown):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -458,11 +460,12 @@ class Run(Commanded, Shown):
         """End the run and free its workers; may be called twice."""
         self._close_view()
         if self._kept is not None or self._failure is not None:
-            self._runtime.close()
+            self._free()
             return
         try:
             with self._told():
                 self.pause()
+                self._runtime.flush()
                 kept: dict[str, Any] = {
                     "digest": self._runtime.digest(),
                     "tallies": self._runtime.tallies(),
@@ -474,13 +477,13 @@ class Run(Commanded, Shown):
                         kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
                 self._kept = kept
         finally:
-            self._runtime.close()
+            self._free(sys.exception())
 
     def __enter__(self) -> Self:
         """Itself."""
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Stop; after an error only free the workers."""
         if error is None:
             self.stop()
@@ -494,7 +497,7 @@ class Run(Commanded, Shown):
             flight.stopping = True
             while not flight.landed.wait(INSIST_SECONDS):
                 self._runtime.hold()
-        self._runtime.close()
+        self._free(error)
 
     def __repr__(self) -> str:
         box = f"{self.simulation.box!r}"[5:-1]
@@ -590,4 +593,4 @@ class Run(Commanded, Shown):
             raise ModelError(str(error)) from error
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
-            raise RunError(str(error)) from error
+            raise (RecordError if isinstance(error, RecordFault) else RunError)(str(error)) from error

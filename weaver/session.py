@@ -94,6 +94,10 @@ class Session:
     observations: Path | None = None
     plot: Path | None = None
     as_json: bool = False
+    record: Path | None = None
+    every: int = 1
+    fields: list[str] | None = None
+    area: tuple[list[float], list[float]] | None = None
 
     def run(self) -> int:
         """Load, run, show, report; returns the exit code.
@@ -135,8 +139,9 @@ class Session:
                     f'Write --ticks 1000, or sim.run(ticks=1000) under `if __name__ == "__main__":` in the app.'
                 )
         with simulation.start(
-            partitions=self.partitions, threads=self.threads, workers=self.workers, cluster=self.cluster
-        ) as run:
+            partitions=self.partitions, threads=self.threads, workers=self.workers, cluster=self.cluster,
+            record=self.record, record_every=self.every, record_fields=self.fields, record_area=self.area,
+        ) as run:  # fmt: skip
             signals.note()
             self._capped(run)
             if self.rate is not None:
@@ -147,6 +152,8 @@ class Session:
                 unfinished = ticks is not None and run.tick < ticks and run.ended is None
                 if hub is not None and self.serving.view is not Views.NONE and ticks is not None and not unfinished:
                     self._linger(run, hub, window, signals)
+        if self.record is not None:
+            self._note(f"recording: {self.record}")
         return 128 + signals.received if signals.received is not None and unfinished else 0
 
     def _check_observations(self, simulation: Simulation) -> None:

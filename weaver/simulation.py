@@ -5,8 +5,9 @@ from __future__ import annotations
 import contextvars
 import inspect
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -522,6 +523,10 @@ class Simulation:
         threads: int = 1,
         workers: int | None = None,
         cluster: str | None = None,
+        record: str | Path | None = None,
+        record_every: int = 1,
+        record_fields: Sequence[str] | None = None,
+        record_area: Any = None,
     ) -> Run:
         """Compile, place the entities, and return a run that stands at tick 0; use it in a `with` statement.
 
@@ -530,13 +535,31 @@ class Simulation:
             threads: threads of each worker.
             workers: None runs in this process; W >= 1 runs on W Ray workers.
             cluster: address of a Ray cluster ("auto" or host:port); a local one is started when there is none.
+            record: folder into which the run is recorded, see `Run.record`.
+            record_every: ticks between two recorded ones.
+            record_fields: types, layers and fields to record; None: all.
+            record_area: (low corner, high corner) of what to record; None: all.
 
         Raises:
             ModelError, BehaviorError: the model cannot run.
+            RecordError: it cannot be recorded there.
         """
         from weaver.run import Run
 
-        return Run(self, partitions=partitions, threads=threads, workers=workers, cluster=cluster)
+        if record is not None:
+            from weaver.recorded import check_recorded
+            from weaver.recording import check_folder
+
+            check_recorded(self, record_every, record_area)  # before it compiles
+            check_folder(record)
+        run = Run(self, partitions=partitions, threads=threads, workers=workers, cluster=cluster)
+        if record is not None:
+            try:
+                run.record(record, every=record_every, fields=record_fields, area=record_area)
+            except BaseException as error:
+                run.__exit__(type(error), error, error.__traceback__)
+                raise
+        return run
 
     def run(self, ticks: int, **options: Any) -> Run:
         """Start, run `ticks` ticks and stop; options as in `start`. The returned run still answers questions."""

@@ -1,0 +1,156 @@
+"""Recorded: a run that is kept tick by tick, in a folder of Parquet files."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from partitions.program import Program
+from partitions.runtime import Runtime
+from weaver.errors import ModelError, RecordError
+from weaver.simulation import Simulation
+
+if TYPE_CHECKING:
+    from weaver.recording import Recording
+    from weaver.recording_tables import Request
+
+Area = tuple[Sequence[float], Sequence[float]]
+
+
+class Recorded(ABC):
+    """Part one: what a run provides. Part two: how it is recorded."""
+
+    # Part one
+
+    simulation: Simulation
+    _program: Program
+    _runtime: Runtime
+    _recording: Recording | None = None
+    _request: Request | None = None
+
+    @property
+    @abstractmethod
+    def tick(self) -> int:
+        """Ticks done."""
+
+    @abstractmethod
+    def _standing(self) -> AbstractContextManager[None]:
+        """Inside the block the run stands between two ticks."""
+
+    # Part two
+
+    def record(
+        self, folder: str | Path, *, every: int = 1, fields: Sequence[str] | None = None, area: Area | None = None
+    ) -> Recording:
+        """Record entities and layers into a folder of Parquet files, from the present tick on to the end of the run.
+
+        The workers write, each its share, beside the ticks; a tick is recorded after its last behavior, before commands
+        that are given then. See docs/recording.md.
+
+        Args:
+            folder: empty, or not there yet; where workers are on several nodes, one that all of them share.
+            every: record the ticks whose number is a multiple of it.
+            fields: "Bird" (all that it has) or "Bird.position"; a type or layer that is not named is left out. None:
+                everything.
+            area: (low corner, high corner); only entities, and centres of cells, with low <= position < high.
+
+        Returns:
+            The recording, which can be asked for its `digests()` and `ticks` also while the run goes on.
+
+        Raises:
+            ModelError: an argument is out of range.
+            RecordError: nothing can be recorded there, or the run is recorded already.
+        """
+        from weaver.recording import Recording, check_folder
+        from weaver.recording_tables import Request
+
+        check_recorded(self.simulation, every, area)
+        check_folder(folder)
+        if self._recording is not None:
+            raise RecordError(
+                f"record({str(folder)!r}) was asked for; the run is recorded into {self._recording.folder} already.\n"
+                f"Its workers write one recording.\n"
+                f"Ask for all fields that you need at once."
+            )
+        with self._standing():
+            request = Request(self.simulation, self._program, every, fields, area)
+            recording = Recording.create(folder, request.facts(self.tick))
+            self._recording, self._request = recording, request
+            self._runtime.record(request.plan(recording), now=True)
+        return recording
+
+    def _join_recording(
+        self, folder: str | Path, *, every: int = 1, fields: Sequence[str] | None = None, area: Area | None = None
+    ) -> Recording:
+        """Go on with the recording of a run that stood at the present tick, too; arguments as they were then.
+
+        Raises:
+            RecordError: it is a recording of something else, or not whole up to this tick.
+        """
+        from weaver.recording import Recording
+        from weaver.recording_tables import Request
+
+        check_recorded(self.simulation, every, area)
+        with self._standing():
+            request = Request(self.simulation, self._program, every, fields, area)
+            recording = Recording(folder)
+            request.refuse_other(recording)
+            self._recording, self._request = recording, request
+            self._rejoin_recording()
+        return recording
+
+    def _rejoin_recording(self) -> None:
+        """Of what is recorded keep what was up to the present tick, and go on from there; if there is a recording."""
+        if self._recording is not None and self._request is not None:
+            self._recording.join(self.tick)
+            self._runtime.record(self._request.plan(self._recording), now=False)
+
+    def _free(self, error: BaseException | None = None) -> None:
+        """Free the workers; of a recording stay the ticks that all of them have recorded.
+
+        Args:
+            error: what has ended the run; it is told if the recording could not be tidied up either.
+        """
+        self._runtime.close()
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        try:
+            recording.trim()
+        except RecordError as more:
+            if error is None:
+                raise
+            error.add_note(str(more))
+
+
+def check_recorded(simulation: Simulation, every: Any, area: Any) -> None:
+    """Refuse options of `Recorded.record` that are out of range.
+
+    Raises:
+        ModelError: one is.
+    """
+    if not (isinstance(every, int) and 1 <= every < 1 << 40):
+        raise ModelError(
+            f"a recording of every {every!r} ticks was asked for; allowed are whole numbers from 1.\n"
+            f"No tick would ever be due.\n"
+            f"Write every=10, or --every 10."
+        )
+    if area is None:
+        return
+    dim = simulation.box.dim
+    try:
+        low, high = ([float(c) for c in corner] for corner in area)
+        right = len(low) == len(high) == dim and all(a < b for a, b in zip(low, high, strict=True))
+    except (TypeError, ValueError):
+        right = False
+    if not right:
+        zeros, nines = ("0" * dim), ("9" * dim)
+        raise ModelError(
+            f"a recording of the area {area!r} was asked for; allowed are a low and a high corner of {dim} numbers, "
+            f"each low one below the high one.\n"
+            f"Nobody could be said to be inside.\n"
+            f"Write area=(({', '.join(zeros)}), ({', '.join(nines)})), or --area {','.join(zeros + nines)}."
+        )
