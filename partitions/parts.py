@@ -242,16 +242,13 @@ def parts_in(folder: Path) -> list[PartName]:
     return sorted(found)
 
 
-def read_part(
-    path: Path, columns: dict[str, str], name: PartName, names: list[str] | None = None
-) -> Iterator[pa.Table]:
+def read_part(path: Path, columns: dict[str, str], name: PartName) -> Iterator[pa.Table]:
     """The row groups of a part, checked.
 
     Args:
         path: of the file.
         columns: name -> Arrow type of every column that it must have.
         name: what the file is called.
-        names: columns to read; all by default.
 
     Raises:
         RecordFault: it is not what was written.
@@ -261,7 +258,7 @@ def read_part(
             if {field.name: str(field.type) for field in file.schema_arrow} != columns:
                 raise _damaged(path, f"it has the columns {', '.join(file.schema_arrow.names)}")
             for group in range(file.num_row_groups):
-                table = file.read_row_group(group, names)
+                table = file.read_row_group(group)
                 ends = pc.min_max(table["tick"]).as_py()
                 if table.num_rows and not name.first <= ends["min"] <= ends["max"] <= name.last:
                     raise _damaged(path, f"it holds the ticks {ends['min']} to {ends['max']}")
