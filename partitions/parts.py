@@ -22,7 +22,18 @@ import pyarrow.parquet as pq
 
 from partitions.errors import RecordFault
 
-__all__ = ["DIGESTS", "DIGEST_SCHEMA", "FACTS", "UNFINISHED", "PartName", "Parts", "cut", "parts_in", "read_part"]
+__all__ = [
+    "DIGESTS",
+    "DIGEST_SCHEMA",
+    "FACTS",
+    "UNFINISHED",
+    "PartName",
+    "Parts",
+    "cut",
+    "look_at_part",
+    "parts_in",
+    "read_part",
+]
 
 FACTS = "recording.json"
 """What the driver says of the recording; a worker needs `id` and `epoch`."""
@@ -253,20 +264,26 @@ def read_part(path: Path, columns: dict[str, str], name: PartName) -> Iterator[p
     Raises:
         RecordFault: it is not what was written.
     """
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            if {field.name: str(field.type) for field in file.schema_arrow} != columns:
-                raise _damaged(path, f"it has the columns {', '.join(file.schema_arrow.names)}")
-            for group in range(file.num_row_groups):
-                table = file.read_row_group(group)
-                ends = pc.min_max(table["tick"]).as_py()
-                if table.num_rows and not name.first <= ends["min"] <= ends["max"] <= name.last:
-                    raise _damaged(path, f"it holds the ticks {ends['min']} to {ends['max']}")
-                yield table
-    except (OSError, pa.ArrowException, ValueError, LookupError) as error:
-        if isinstance(error, RecordFault):
-            raise
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    with _opened(path, columns) as file:
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group)
+            if table.num_rows:
+                _check_ticks(path, name, *pc.min_max(table["tick"]).as_py().values())
+            yield table
+
+
+def look_at_part(path: Path, columns: dict[str, str], name: PartName) -> None:
+    """Check what a part says of itself at its end, which is written last; arguments as in `read_part`.
+
+    Raises:
+        RecordFault: it is not what was written.
+    """
+    with _opened(path, columns) as file:
+        at = file.schema_arrow.get_field_index("tick")  # no column before it has more than one leaf
+        for group in range(file.num_row_groups):
+            told = file.metadata.row_group(group).column(at).statistics
+            if told is not None and told.has_min_max:
+                _check_ticks(path, name, told.min, told.max)
 
 
 def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, str]) -> None:
@@ -280,8 +297,8 @@ def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, st
         if name.first <= last < name.last:
             new = name._replace(last=last)
             aside = root / UNFINISHED / f"{table}-{new}"
-            schema = pq.read_schema(old)
-            file = _File(aside, schema)
+            with _opened(old, columns) as whole:
+                file = _File(aside, whole.schema_arrow)
             try:
                 for rows in read_part(old, columns, name):
                     file.add(rows.filter(pc.field("tick") <= last))
@@ -293,14 +310,32 @@ def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, st
         if last < name.last:
             old.unlink()
             _sync(old.parent)
+    except RecordFault:
+        raise
     except (OSError, pa.ArrowException) as error:
-        if isinstance(error, RecordFault):
-            raise
         raise RecordFault(
             f"{old} was to be cut after tick {last}, which failed ({error}).\n"
             f"The recording could not be gone on with.\n"
             f"Make room, or let this process write there, and try again."
         ) from error
+
+
+@contextlib.contextmanager
+def _opened(path: Path, columns: dict[str, str]) -> Iterator[pq.ParquetFile]:
+    try:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+            if {field.name: str(field.type) for field in file.schema_arrow} != columns:
+                raise _damaged(path, f"it has the columns {', '.join(file.schema_arrow.names)}")
+            yield file
+    except RecordFault:
+        raise
+    except (OSError, pa.ArrowException, ValueError, LookupError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+
+
+def _check_ticks(path: Path, name: PartName, least: int, most: int) -> None:
+    if not name.first <= least <= most <= name.last:
+        raise _damaged(path, f"it holds the ticks {least} to {most}")
 
 
 def _encoding(schema: pa.Schema) -> dict[str, Any]:

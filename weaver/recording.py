@@ -178,11 +178,11 @@ class Recording:
             RecordError: a file is damaged, missing, or no part of the recording; names it.
         """
         with _telling():
+            self._pairs()
             for table, columns in self._columns().items():
                 for name in self._valid(table):
                     for _ in self._read(table, name, columns):
                         pass
-            self._pairs()
         self.digests()
 
     # Going on
@@ -196,7 +196,14 @@ class Recording:
         Raises:
             RecordError: a recorded tick up to this one is missing, or a file is damaged.
         """
+        from partitions.parts import look_at_part
+
         with _telling():
+            for table, columns in self._columns().items():
+                for name in self._valid(table):
+                    if name.first <= tick:
+                        look_at_part(self.folder / table / str(name), columns, name)
+            self._pairs()
             have, wanted = set(self.digests()), range(self.facts.first, tick + 1, self.facts.every)
             missing = next((t for t in wanted if t not in have), None)
             if missing is not None:
