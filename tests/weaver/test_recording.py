@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import enum
 import os
+import re
 import resource
+import runpy
 import shutil
 import signal
 import subprocess
@@ -161,6 +163,18 @@ def test_every_reader_reads_while_the_run_goes_on(run: Run, tmp_path: Path, read
         heights[cells["y"], cells["x"]] = cells["height"]
         assert heights.tolist() == other.layer(Grass).tolist()
     assert set(foxes["tick"]) == {6}
+
+
+def test_the_example_of_the_guide_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "recording.md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "guide.py").write_text(example, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    told = runpy.run_path("guide.py", run_name="__main__")
+    assert told["last"].num_rows == 200
+    assert len(told["all_of_it"]) == 11 * 200
+    assert told["mean"].height == 11
+    assert 0 < dict(told["west"])[100] < 200
+    assert Recording("out").digests()[100] == told["run"].digest()
 
 
 def test_columns_say_their_unit_and_what_they_mean(whole: Path):
