@@ -98,8 +98,8 @@ class Recorder:
         self._rank, self._workers = rank, workers
         tables = [(table.folder, table.schema) for table in plan.tables]
         self._parts = Parts(Path(plan.root), plan.id, plan.epoch, tables, rank)
-        self._waiting: deque[tuple[int, list[list[Array]]]] = deque()
-        self._flushes = self._flushed = 0
+        self._waiting: deque[tuple[int, list[list[Array]]] | None] = deque()  # None: a mark
+        self._marks = self._marked = 0
         self._closing = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
@@ -119,12 +119,30 @@ class Recorder:
         a, b = self._digest()
         digest = [np.array([a], np.uint64), np.array([b], np.uint64)]
         with self._changed:
-            self._changed.wait_for(lambda: len(self._waiting) < WAITING or self.failure is not None or self._closing)
+            self._changed.wait_for(lambda: self._behind < WAITING or self.failure is not None or self._closing)
             self._raise()
             if self._closing:  # the worker is taken down in the middle of a run
                 return
             self._waiting.append((tick, [*copied, digest]))
             self._changed.notify_all()
+
+    def mark(self) -> int:
+        """End a part here, between two ticks, without waiting for it; `wait` takes what is returned."""
+        with self._changed:
+            self._marks += 1
+            self._waiting.append(None)
+            self._changed.notify_all()
+            return self._marks
+
+    def wait(self, mark: int) -> None:
+        """Return when all that was taken before a mark is in finished parts; from any thread.
+
+        Raises:
+            RecordFault: something could not be written.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._marked >= mark or self.failure is not None)
+            self._raise()
 
     def flush(self) -> None:
         """Return when all that was taken is in finished parts.
@@ -132,12 +150,7 @@ class Recorder:
         Raises:
             RecordFault: something could not be written.
         """
-        with self._changed:
-            self._flushes += 1
-            mine = self._flushes
-            self._changed.notify_all()
-            self._changed.wait_for(lambda: self._flushed >= mine or self.failure is not None)
-            self._raise()
+        self.wait(self.mark())
 
     def close(self) -> None:
         """Finish what was taken and end the thread; who must know whether that worked calls `flush` before."""
@@ -145,6 +158,10 @@ class Recorder:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
+
+    @property
+    def _behind(self) -> int:
+        return sum(taken is not None for taken in self._waiting)
 
     def _raise(self) -> None:
         if self.failure is not None:
@@ -212,13 +229,11 @@ class Recorder:
                 self._changed.notify_all()
 
     def _turn(self) -> bool:
-        """Write one tick, or finish the parts if there is nothing to write; whether to go on."""
+        """Write one tick, or finish the parts at a mark, at the end, or when time is up; whether to go on."""
         with self._changed:
-            self._changed.wait_for(
-                lambda: self._waiting or self._flushes > self._flushed or self._closing, self._parts.seconds_left
-            )
-            taken = self._waiting.popleft() if self._waiting else None
-            flushes, closing = self._flushes, self._closing
+            self._changed.wait_for(lambda: self._waiting or self._closing, self._parts.seconds_left)
+            empty, taken = not self._waiting, self._waiting.popleft() if self._waiting else None
+            closing = self._closing
             self._changed.notify_all()
         if taken is not None:
             self._parts.add(taken[0], self._tables(*taken))
@@ -226,10 +241,11 @@ class Recorder:
                 self._parts.finish()
             return True
         self._parts.finish()
-        with self._changed:
-            self._flushed = flushes
-            self._changed.notify_all()
-        return not closing
+        if not empty:
+            with self._changed:
+                self._marked += 1
+                self._changed.notify_all()
+        return not (empty and closing)
 
     def _tables(self, tick: int, copied: Sequence[list[Array]]) -> list[pa.Table]:
         made = []

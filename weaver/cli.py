@@ -110,14 +110,14 @@ def _folder(text: str) -> Path:
         raise typer.BadParameter(str(error)) from None
 
 
-def _recording(text: str) -> Path:
+def _fresh(record: Path) -> None:
     from weaver.errors import RecordError
     from weaver.recording import check_folder
 
     try:
-        return check_folder(text)
+        check_folder(record)
     except RecordError as error:
-        raise typer.BadParameter(str(error)) from None
+        raise typer.BadParameter(str(error), param_hint="'--record'") from None
 
 
 def _names(text: str) -> list[str]:
@@ -247,7 +247,7 @@ def run_app(
         float | None, _option(_MEGABYTES, "MB", "Megabytes per second for all viewers together.", "--view-bandwidth")
     ] = None,
     record: Annotated[
-        Path | None, _option(_recording, "DIR", "Record the run into this folder, as Parquet files.", "--record")
+        Path | None, _option(Path, "DIR", "Record the run into this folder, as Parquet files.", "--record")
     ] = None,
     every: Annotated[int | None, _option(_RECORDED, "N", "Record the ticks that N divides; by default all.")] = None,
     fields: Annotated[
@@ -286,6 +286,8 @@ def run_app(
         _needs("--record-frames DIR", ("--frames-every", frames_every))
     if record is None:
         _needs("--record DIR", ("--every", every), ("--fields", fields), ("--area", area))
+    else:
+        _fresh(record)
     if cluster is not None and workers is None:
         raise typer.BadParameter(
             f"{cluster} was asked for without --workers; a run on a cluster has a number of workers.\n"

@@ -14,6 +14,7 @@ from weaver.errors import ModelError, RecordError
 from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
+    from partitions.record import Plan
     from weaver.recording import Recording
     from weaver.recording_tables import Request
 
@@ -99,14 +100,18 @@ class Recorded(ABC):
             recording = Recording(folder)
             request.refuse_other(recording)
             self._recording, self._request = recording, request
-            self._rejoin_recording()
+            self._runtime.record(self._rejoined(self.tick), now=False)
         return recording
 
-    def _rejoin_recording(self) -> None:
-        """Of what is recorded keep what was up to the present tick, and go on from there; if there is a recording."""
-        if self._recording is not None and self._request is not None:
-            self._recording.join(self.tick)
-            self._runtime.record(self._request.plan(self._recording), now=False)
+    def _rejoined(self, tick: int) -> Plan:
+        """Of what is recorded keep what was up to a tick to which the run has gone back; workers go on with the plan.
+
+        Raises:
+            RecordError: what was recorded before is not whole.
+        """
+        assert self._recording is not None and self._request is not None
+        self._recording.join(tick)
+        return self._request.plan(self._recording)
 
     def _free(self, error: BaseException | None = None) -> None:
         """Free the workers; of a recording stay the ticks that all of them have recorded.

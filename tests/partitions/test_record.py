@@ -120,6 +120,19 @@ def test_a_recording_may_begin_later_and_flushed_parts_end_at_the_tick(tmp_path:
     assert list((tmp_path / UNFINISHED).iterdir()) == []
 
 
+def test_a_mark_ends_a_part_while_the_run_goes_on(tmp_path: Path, local: Local):
+    local.record(plan(tmp_path), now=True)
+    local.advance(3)
+    recorder = local.worker.recorder
+    assert recorder is not None
+    mark = recorder.mark()
+    local.advance(9)
+    recorder.wait(mark)
+    assert parts_in(tmp_path / "Bird")[0] == PartName(0, 3, 0, 0)
+    local.flush()
+    assert parts_in(tmp_path / "Bird") == [PartName(0, 3, 0, 0), PartName(4, 9, 0, 0)]
+
+
 def test_parts_are_finished_when_they_are_large_or_old(tmp_path: Path, local: Local, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(parts_module, "PART_BYTES", 8_000)
     monkeypatch.setattr(parts_module, "GROUP_BYTES", 2_000)
@@ -144,7 +157,7 @@ def test_a_slow_disk_makes_the_run_wait(tmp_path: Path, local: Local, monkeypatc
         recorder = local.worker.recorder
         assert recorder is not None
         with recorder._changed:
-            most.append(len(recorder._waiting))
+            most.append(recorder._behind)
         if tick == 0:
             assert waits.wait(60)
         original(self, tick, tables)
