@@ -33,6 +33,7 @@ __all__ = [
     "look_at_part",
     "parts_in",
     "read_part",
+    "sync",
 ]
 
 FACTS = "recording.json"
@@ -229,7 +230,7 @@ class _File:
         self._write()
         self._writer.close()
         self._sink.close()
-        _sync(self.path)
+        sync(self.path)
 
     def abandon(self) -> None:
         # What is dropped need not be closed well; it may be the very disk on which nothing can be written any more.
@@ -311,7 +312,7 @@ def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, st
             _place(aside, root / table / str(new))
         if last < name.last:
             old.unlink()
-            _sync(old.parent)
+            sync(old.parent)
     except RecordFault:
         raise
     except (OSError, pa.ArrowException) as error:
@@ -363,10 +364,11 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
 def _place(aside: Path, path: Path) -> None:
     """Give a file that is on the disk its name, for good."""
     aside.rename(path)
-    _sync(path.parent)
+    sync(path.parent)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk."""
     number = os.open(path, os.O_RDONLY)
     try:
         os.fsync(number)

@@ -100,7 +100,7 @@ class Recorder:
         self._parts = Parts(Path(plan.root), plan.id, plan.epoch, tables, rank)
         self._waiting: deque[tuple[int, list[list[Array]]] | None] = deque()  # None: a mark
         self._marks = self._marked = 0
-        self._closing = False
+        self._closing = self._ended = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write, name="recorder", daemon=True)
         self._thread.start()
@@ -119,7 +119,7 @@ class Recorder:
         a, b = self._digest()
         digest = [np.array([a], np.uint64), np.array([b], np.uint64)]
         with self._changed:
-            self._changed.wait_for(lambda: self._behind < WAITING or self.failure is not None or self._closing)
+            self._changed.wait_for(lambda: self._behind < WAITING or self._ended or self._closing)
             self._raise()
             if self._closing:  # the worker is taken down in the middle of a run
                 return
@@ -141,7 +141,7 @@ class Recorder:
             RecordFault: something could not be written.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._marked >= mark or self.failure is not None)
+            self._changed.wait_for(lambda: self._marked >= mark or self._ended)
             self._raise()
 
     def flush(self) -> None:
@@ -223,10 +223,11 @@ class Recorder:
                 pass
         except Exception as error:
             self._parts.abandon()
-            with self._changed:
-                self.failure = error if isinstance(error, RecordFault) else _unforeseen(self._rank, error)
-                self._waiting.clear()
-                self._changed.notify_all()
+            self.failure = error if isinstance(error, RecordFault) else _unforeseen(self._rank, error)
+        with self._changed:
+            self._ended = True
+            self._waiting.clear()
+            self._changed.notify_all()
 
     def _turn(self) -> bool:
         """Write one tick, or finish the parts at a mark, at the end, or when time is up; whether to go on."""

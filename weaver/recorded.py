@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from partitions.record import Plan
     from weaver.recording import Recording
     from weaver.recording_tables import Request
+    from weaver.run import Run
 
 Area = tuple[Sequence[float], Sequence[float]]
 
@@ -131,6 +133,22 @@ class Recorded(ABC):
             error.add_note(str(more))
 
 
+def begin_recording(run: Run, folder: str | Path, every: int, fields: Sequence[str] | None, area: Area | None) -> None:
+    """Record a run that was just started, or go on with the recording of one that was resumed; ends it if that fails.
+
+    Raises:
+        ModelError, RecordError: it cannot be recorded.
+    """
+    from partitions.parts import FACTS
+
+    resumed = run.tick > 0 and (Path(folder) / FACTS).exists()
+    try:
+        (run._join_recording if resumed else run.record)(folder, every=every, fields=fields, area=area)
+    except BaseException as error:
+        run.__exit__(type(error), error, error.__traceback__)
+        raise
+
+
 def check_recorded(simulation: Simulation, every: Any, area: Any) -> None:
     """Refuse options of `Recorded.record` that are out of range.
 
@@ -148,14 +166,15 @@ def check_recorded(simulation: Simulation, every: Any, area: Any) -> None:
     dim = simulation.box.dim
     try:
         low, high = ([float(c) for c in corner] for corner in area)
-        right = len(low) == len(high) == dim and all(a < b for a, b in zip(low, high, strict=True))
+        right = len(low) == len(high) == dim
+        right = right and all(-math.inf < a < b < math.inf for a, b in zip(low, high, strict=True))
     except (TypeError, ValueError):
         right = False
     if not right:
         zeros, nines = ("0" * dim), ("9" * dim)
         raise ModelError(
             f"a recording of the area {area!r} was asked for; allowed are a low and a high corner of {dim} numbers, "
-            f"each low one below the high one.\n"
+            f"all finite, each low one below the high one.\n"
             f"Nobody could be said to be inside.\n"
             f"Write area=(({', '.join(zeros)}), ({', '.join(nines)})), or --area {','.join(zeros + nines)}."
         )

@@ -368,7 +368,7 @@ def check_folder(folder: str | Path) -> Path:
 
 def _write_facts(root: Path, facts: Facts) -> None:
     """Written aside, on the disk, then named."""
-    from partitions.parts import FACTS, UNFINISHED
+    from partitions.parts import FACTS, UNFINISHED, sync
 
     aside = root / UNFINISHED / FACTS
     with aside.open("w", encoding="utf-8") as file:
@@ -376,6 +376,7 @@ def _write_facts(root: Path, facts: Facts) -> None:
         file.flush()
         os.fsync(file.fileno())
     aside.rename(root / FACTS)
+    sync(root)  # before anything is removed for what they say
 
 
 @contextmanager

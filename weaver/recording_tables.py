@@ -102,7 +102,8 @@ class Request:
     def _chosen(self, asked: Sequence[str] | None) -> dict[str, list[Field]]:
         """Name of a type or layer -> fields."""
         dim = self._simulation.box.dim
-        all_of = {name: list(fields_of(kind, dim).values()) for name, kind in self._kinds.items()}
+        declared = {name: list(fields_of(kind, dim).values()) for name, kind in self._kinds.items()}
+        all_of = {name: fields for name, fields in declared.items() if fields}
         if asked is None:
             return all_of
         chosen: dict[str, list[Field]] = {}

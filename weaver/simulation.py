@@ -544,21 +544,17 @@ class Simulation:
             ModelError, BehaviorError: the model cannot run.
             RecordError: it cannot be recorded there.
         """
+        from weaver.recorded import begin_recording, check_recorded
         from weaver.run import Run
 
         if record is not None:
-            from weaver.recorded import check_recorded
             from weaver.recording import check_folder
 
             check_recorded(self, record_every, record_area)  # before it compiles
             check_folder(record)
         run = Run(self, partitions=partitions, threads=threads, workers=workers, cluster=cluster)
         if record is not None:
-            try:
-                run.record(record, every=record_every, fields=record_fields, area=record_area)
-            except BaseException as error:
-                run.__exit__(type(error), error, error.__traceback__)
-                raise
+            begin_recording(run, record, record_every, record_fields, record_area)
         return run
 
     def run(self, ticks: int, **options: Any) -> Run:

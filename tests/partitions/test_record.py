@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import resource
 import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +22,7 @@ from partitions.digest import add_digests
 from partitions.errors import RecordFault
 from partitions.local import Local
 from partitions.parts import DIGESTS, FACTS, UNFINISHED, PartName, Parts, cut, parts_in, read_part
-from partitions.record import Plan, Recorded
+from partitions.record import Plan, Recorded, Recorder
 from partitions.worker import Worker
 from tests.partitions.gang import Gang
 from tests.partitions.programs import BIRD, STONE, mingling
@@ -105,6 +107,40 @@ def test_an_area_holds_those_with_low_le_position_lt_high(tmp_path: Path, local:
     assert 0 < inside.sum() < len(ids)
     recorded = rows(tmp_path, "Bird").filter(pa.compute.field("tick") == 2)
     assert recorded["id"].to_pylist() == ids[inside].tolist()
+
+
+class Block:
+    """A layer of 4 x 3 x 2 cells, of which the two owned partitions are all with x >= 1."""
+
+    dim, columns = 3, ()
+    values = np.arange(24.0).reshape(2, 3, 4)
+
+    def pieces(self, layer: int, names: list[str]) -> Iterator[tuple[list[np.ndarray], tuple[int, int, int]]]:
+        assert (layer, names) == (0, ["heat"])
+        yield [self.values[:, :, 1:2]], (1, 0, 0)
+        yield [self.values[:, :, 2:]], (2, 0, 0)
+
+
+@pytest.mark.parametrize("area", [None, ((0.0, 3.0, 0.0), (6.1, 9.0, 2.5))])
+def test_cells_in_three_dimensions_know_where_they_are(tmp_path: Path, area: object):
+    head = [("tick", "int64"), ("x", "int32"), ("y", "int32"), ("z", "int32"), ("heat", "float64")]
+    asked = plan(tmp_path, area=area)
+    asked = dataclasses.replace(asked, tables=(Recorded(0, "Bird", pa.schema(head), (("heat",),)),))
+    edges = [np.arange(n + 1) * 2.0 for n in (4, 3, 2)]
+    grid = SimpleNamespace(cells=[SimpleNamespace(edges=edges)])
+    recorder = Recorder(asked, grid, Block(), lambda: (1, 2), 0, 1)  # type: ignore[arg-type]
+    recorder.take(0)
+    recorder.flush()
+    recorder.close()
+    told = {(x, y, z): heat for _, x, y, z, heat in zip(*rows_unsorted(tmp_path), strict=True)}
+    inside = [(x, y, z) for x in (1, 2, 3) for y in range(3) for z in range(2)]
+    if area is not None:  # centres at 1, 3, 5, …
+        inside = [(x, y, z) for x, y, z in inside if x <= 2 and y >= 1 and z == 0]
+    assert told == {(x, y, z): Block.values[z, y, x] for x, y, z in inside}
+
+
+def rows_unsorted(root: Path) -> list[list[object]]:
+    return [column.to_pylist() for column in ds.dataset(root / "Bird").to_table().columns]
 
 
 def test_a_recording_may_begin_later_and_flushed_parts_end_at_the_tick(tmp_path: Path, local: Local):

@@ -276,6 +276,7 @@ def test_a_recording_that_begins_on_the_way(run: Run, tmp_path: Path):
         ({"fields": []}, wv.ModelError, "no fields"),
         ({"area": ((0, 0, 0), (1, 1, 1))}, wv.ModelError, r"--area 0,0,9,9"),
         ({"area": ((0, 5), (1, 5))}, wv.ModelError, "each low one below the high one"),
+        ({"area": ((0, 0), (1, float("inf")))}, wv.ModelError, "all finite"),
         ({"area": 7}, wv.ModelError, "a low and a high corner of 2 numbers"),
         ({"folder": "no/such/place"}, wv.RecordError, "there is no folder .*no/such"),
         ({"folder": "taken"}, wv.RecordError, "an empty folder, or one that is not there yet"),
