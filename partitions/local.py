@@ -24,6 +24,7 @@ from partitions.worker import Worker
 if TYPE_CHECKING:
     from partitions.folder import Folder
     from partitions.manifest import Part
+    from partitions.record import Plan
     from partitions.resume import Resumption
 
 
@@ -153,6 +154,14 @@ class Local(Runtime):
     def portions(self, interest: Interest) -> list[Frame]:
         """The one part."""
         return [self._worker.portion(interest)]
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, the present state too if `now` and if it is due."""
+        self._worker.record(plan, now)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        self._worker.flush()
 
     def worker_of(self) -> Sequence[int]:
         """Everything is here."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from partitions.folder import Folder
     from partitions.log import Promise
     from partitions.manifest import Part
+    from partitions.record import Plan
     from partitions.resume import Resumption
 
 Rows = tuple[NDArray[np.int64], list[NDArray[Any]]]
@@ -144,6 +145,22 @@ class Runtime(ABC):
     @abstractmethod
     def portions(self, interest: Interest) -> list[Frame]:
         """Every worker's part of a frame of the present state."""
+
+    @abstractmethod
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, the present state too if `now` and if it is due; not during `advance`.
+
+        Raises:
+            RecordFault: a worker cannot write to the folder.
+        """
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts, which end here; not during `advance`.
+
+        Raises:
+            RecordFault: something could not be written.
+        """
 
     @abstractmethod
     def worker_of(self) -> Sequence[int]:

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +29,9 @@ from partitions.points import Driver, Points
 from partitions.resume import Resumption
 from partitions.runtime import Rows, Runtime
 from partitions.sums import Value
+
+if TYPE_CHECKING:
+    from partitions.record import Plan
 
 PATIENCE = 5
 """After so many losses without a tick of progress the run ends: the cause is not going away."""
@@ -49,7 +52,10 @@ class Surviving(Runtime):
     Attributes:
         entry: inputs done since the start.
         lost: how often workers were lost.
+        rejoin: of what is recorded drops all after a tick, and says how to go on.
     """
+
+    rejoin: Callable[[int], Plan]
 
     def __init__(
         self,
@@ -86,6 +92,7 @@ class Surviving(Runtime):
         self._published: tuple[tuple[str, int], bytes] | None = None
         self._held = self._moving = self._recovering = self._abandoned = False
         self._reached, self._crashed, self._stuck = inner.tick, -1, 0
+        self._plan: Plan | None = None
         self._newest = points.newest()
         self._closing = threading.Event()
         threading.Thread(target=self._watch, name="points", daemon=True).start()
@@ -315,6 +322,16 @@ class Surviving(Runtime):
         """Publish the present state."""
         self._survive(lambda: self._inner.show())
 
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on; after a loss `rejoin` says how."""
+        self._plan = plan
+        self._survive(lambda: self._inner.record(plan, now))
+        self._survive(lambda: self._inner.flush())  # a point of this tick may be there already
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        self._survive(lambda: self._inner.flush())
+
     def portions(self, interest: Interest) -> list[Frame]:
         """Every worker's part of a frame."""
         return self._survive(lambda: self._inner.portions(interest))
@@ -399,6 +416,8 @@ class Surviving(Runtime):
         inner = self._inner = self._inner.renewed(resumption)
         first = inner.tick
         inner.rate(None)
+        if self._plan is not None:
+            inner.record(self.rejoin(first), now=False)
         for entry in self._entries:
             if entry.number >= since:
                 inner.advance(entry.tick)

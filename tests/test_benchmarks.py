@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import flocking
+from benchmarks import flocking, recording
 
 
 def test_the_flocking_benchmark_measures_runs_that_do_the_same(
@@ -54,3 +54,14 @@ def test_a_missing_compiler_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     reference = flocking.Reference(tmp_path)
     assert reference.program is None
     assert reference.reason == "no-such-compiler is not installed"
+
+
+def test_the_recording_benchmark_compares_runs_that_do_the_same(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = recording.main(["--quick", "--rounds", "1", "--ticks", "10", "--every", "5", "--out", str(tmp_path)])
+    (result,) = report["results"]
+    assert (result["n"], result["ticks"], len(result["costs"]), result["parts"]) == (2_000, 10, 1, 1)
+    assert 8 < result["bytes_per_row"] < 30
+    assert f"cost     {100 * result['cost']:8.1f} %" in capsys.readouterr().out
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 import weakref
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -19,15 +19,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from partitions.errors import TransportError, WorkerLost
 from partitions.folder import Disk, Folder, Memory, folder_at
-from partitions.program import Program
 from partitions.runtime import Runtime
 from partitions.sums import Value
 from weaver.archive import read_interval, read_policy, surplus
 from weaver.between import Betweens
 from weaver.commands import Commands
 from weaver.errors import ModelError, RunError
+from weaver.recorded import Recorded, RecordOptions
 from weaver.samples import Samples
-from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
     from partitions.log import Entry
@@ -50,6 +49,7 @@ class Keeping:
         resume: what to go on from.
         until: tick at which a replay of inputs ends; None: all are done again.
         allow_changed: behaviors may have changed since.
+        record: what is recorded.
         parent: the run that this one is a branch of, and at which tick.
     """
 
@@ -60,6 +60,7 @@ class Keeping:
     resume: Stored | None = None
     until: int | None = None
     allow_changed: bool = False
+    record: RecordOptions | None = None
     parent: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -84,23 +85,15 @@ class Keeping:
             )
 
 
-class Kept(ABC):
+class Kept(Recorded):
     """Part one: what a run provides. Part two: what is kept of it."""
 
     # Part one
 
-    simulation: Simulation
-    _program: Program
-    _runtime: Runtime
     _commands: Commands
     _samples: Samples
     _betweens: Betweens
     _values: dict[str, float]
-
-    @property
-    @abstractmethod
-    def tick(self) -> int:
-        """Ticks done."""
 
     @abstractmethod
     def step(self, n: int = 1) -> int:
@@ -109,10 +102,6 @@ class Kept(ABC):
     @abstractmethod
     def _alive(self, asked: str) -> None:
         """Refuse what cannot be asked of a run that was stopped, or has failed."""
-
-    @abstractmethod
-    def _standing(self) -> AbstractContextManager[None]:
-        """Inside the block the run stands between two ticks."""
 
     @abstractmethod
     def _told(self) -> AbstractContextManager[None]:
@@ -227,6 +216,7 @@ class Kept(ABC):
         self._surviving = Surviving(
             runtime, resumed, points, log, _Driver(self), entry, every, seconds, sync=keeping.ack == "durable"
         )
+        self._surviving.rejoin = self._rejoined
         self._points = points
         return self._surviving
 
@@ -351,6 +341,13 @@ class Kept(ABC):
         """Make a last point, from which a longer run can go on."""
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._surviving.last()
+
+    def _free(self, error: BaseException | None = None) -> None:
+        """Free the workers, and let go of the folders."""
+        try:
+            super()._free(error)
+        finally:
+            self._unlock()
 
     def _unlock(self) -> None:
         if self._lock is not None:
