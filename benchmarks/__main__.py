@@ -13,7 +13,7 @@ from pathlib import Path
 
 from benchmarks.machine import machine
 
-CASES = ("flocking",)
+CASES = ("flocking", "life", "forest_fire", "diffusion")
 RESULTS = Path(__file__).parent / "results"
 
 

@@ -24,7 +24,7 @@ class Served:
 
     Attributes:
         facts: what it said when it was ready.
-        checked: what it said of the last ticks.
+        checked, after: what it said of the first of the last ticks, and of the state after them.
     """
 
     def __init__(self, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
@@ -35,6 +35,7 @@ class Served:
             env={**os.environ, **(environment or {})},
         )  # fmt: skip
         self.checked: Any = None
+        self.after: Any = None
         self.facts: dict[str, Any] = {}
         try:
             self.facts = self._answer()
@@ -48,7 +49,7 @@ class Served:
         self._process.stdin.write(f"{ticks}\n")
         self._process.stdin.flush()
         answer = self._answer()
-        self.checked = answer.get("checked")
+        self.checked, self.after = answer.get("checked"), answer.get("after")
         return answer["seconds"], answer["cpu_seconds"]
 
     def _answer(self) -> dict[str, Any]:

@@ -7,9 +7,14 @@
 #include <ctime>
 #include <vector>
 
-// `tick()` does one tick; what it returns for the first of a request is printed as "checked".
-template <class Tick>
-int serve(Tick tick) {
+struct Nothing {
+    double operator()() const { return 0; }
+};
+
+// `tick()` does one tick; what it returns for the first of a request is printed as "checked", with what `after()`
+// finds, not timed, when all are done, as "after".
+template <class Tick, class After = Nothing>
+int serve(Tick tick, After after = {}) {
     std::printf("{\"ready\": true}\n");
     std::fflush(stdout);
     for (long ticks; std::scanf("%ld", &ticks) == 1;) {
@@ -21,8 +26,9 @@ int serve(Tick tick) {
             if (k == 0) checked = value;
         }
         const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-        std::printf("{\"seconds\": %.9f, \"cpu_seconds\": %.9f, \"checked\": %.17g}\n", seconds,
-                    double(std::clock() - cpu) / CLOCKS_PER_SEC, checked);
+        const double cpu_seconds = double(std::clock() - cpu) / CLOCKS_PER_SEC;
+        std::printf("{\"seconds\": %.9f, \"cpu_seconds\": %.9f, \"checked\": %.17g, \"after\": %.17g}\n", seconds,
+                    cpu_seconds, checked, after());
         std::fflush(stdout);
     }
     return 0;
