@@ -17,6 +17,7 @@ from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import SCRATCH, Model, column_name, convert
+from weaver.compiler.narrow import narrow_cell
 from weaver.compiler.outlet import COUNT, ID
 from weaver.compiler.raster import cell_head, cell_loops
 from weaver.compiler.seating import seat_drawn
@@ -233,7 +234,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     prologue += [line for strip in strips for line in strip.allocation(model, t)]
     if model.is_layer(type):
         ends = any(f"from{a}_" in low.context for a in model.axes)
-        loops = cell_loops(model, type, geometry, entity, ends, bool(counts))
+        loops = cell_loops(model, type, geometry, entity, ends, bool(counts), narrow_cell(lowered))
     else:
         loops = _cells(model, t, geometry, start, strips, entity, bool(counts))
     lines += [f"    {line}" for line in [*prologue, *loops]]
