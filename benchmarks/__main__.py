@@ -13,7 +13,10 @@ from pathlib import Path
 
 from benchmarks.machine import machine
 
-CASES = ("flocking", "life", "forest_fire", "diffusion")
+CASES = (
+    "flocking", "melt", "circles", "life", "forest_fire", "diffusion", "wolf_sheep", "schelling", "zombies", "threads",
+    "promise", "exchange", "memory", "first_tick", "scaling",
+)  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 
 

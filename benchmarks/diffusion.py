@@ -32,5 +32,6 @@ def measure(quick: bool) -> Iterator[Result]:
     sim.layer(Heat, level=start)
     yield measure_raster(
         f"diffusion, {side} x {side} cells, float32", sim, lambda run: float(run.layer(Heat).sum(dtype="f8")),
-        "diffusion", [str(side), repr(RATE * DT), write_columns("heat.bin", start)], "spread_row", 0.95, side, quick, 10,
+        "diffusion", [str(side), repr(RATE * DT), write_columns("heat.bin", start)], "spread_row", 0.95,
+        side, quick, 10,
     )  # fmt: skip

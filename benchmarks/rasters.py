@@ -34,7 +34,9 @@ def measure_raster(
         ticks: per round.
     """
     rounds, ticks = rounds_and_ticks(quick, ticks)
-    result = Result(title, "ns per cell", clock="processor", goals=[Goal("Weaver", "C++", goal), Goal("Weaver", "numpy", 3)])
+    result = Result(
+        title, "ns per cell", clock="processor", goals=[Goal("Weaver", "C++", goal), Goal("Weaver", "numpy", 3)]
+    )
     with ExitStack() as stack:
         run = stack.enter_context(sim.start())
         contenders = {"Weaver": of_run(run)}

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import flocking, native
+from benchmarks import flocking, native, report
 from benchmarks.race import Goal, Result, race
 
 needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
@@ -105,3 +105,16 @@ def test_contenders_take_turns_and_ratios_compare_rounds() -> None:
     assert [result.reached(goal) for goal in result.goals] == [2.0, 1.0, None]
     assert [result.met(goal) for goal in result.goals] == [False, False, None]
     assert Result.from_json(json.loads(json.dumps(result.as_json()))) == result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in command.CASES if name != "flocking"])
+def test_every_measurement_runs(name: str, tmp_path: Path) -> None:
+    command.main([name, "--quick", "--out", str(tmp_path)])
+    data = json.loads((tmp_path / f"{name}.json").read_text(encoding="utf-8"))
+    results = [Result.from_json(one) for one in data["results"]]
+    assert results and all(all(result.checks.values()) for result in results)
+    report.write(tmp_path, tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text(encoding="utf-8")
+    assert all(result.title in page for result in results)
+    assert (tmp_path / "benchmarks.png").stat().st_size > 0

@@ -1,6 +1,6 @@
 """Life, forest fire and diffusion as a user of numpy writes them: slices of an array with a rim.
 
-    python rasters_numpy.py life SIDE START | forest_fire SIDE START | diffusion SIDE RATE START
+python rasters_numpy.py life SIDE START | forest_fire SIDE START | diffusion SIDE RATE START
 """
 
 import sys
