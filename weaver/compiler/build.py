@@ -54,7 +54,7 @@ from weaver.turns import Behavior, Diffusion, Meeting, Turn
 
 SIDE = (
     "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
-    "settle.py", "pairs.py", "lattice_numba.py", "permutation.py",
+    "settle.py", "pairs.py", "lattice_numba.py", "permutation.py", "trigonometry.py",
 )  # fmt: skip
 """Modules of ours that generated ones compile in."""
 
@@ -489,6 +489,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.random import exponential, fold, integer, normal, rank, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
+        "from weaver.trigonometry import cosine, sine",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
         "",

@@ -222,6 +222,7 @@ class Search:
         low.depth += 1
         body(j)
         low.depth = depth
+        low.out[test:] = [_WAVE.sub(lambda m: _WAVES[m[1]] + "(", line) for line in low.out[test:]]
         self._read_first(test, j)
         if single:
             self._count_narrow(begin, depth, n)
@@ -464,8 +465,17 @@ _PLAIN_CALLS = (
 )
 
 
-def plain_arithmetic(body: list[ast.stmt]) -> bool:
-    """Whether a loop's body is arithmetic on names and fields, which the vectoriser can turn into selects."""
+_WAVE = re.compile(r"\b(?:math|np)\.(sin|cos)\(")
+_WAVES = {"sin": "sine", "cos": "cosine"}
+
+
+def plain_arithmetic(body: list[ast.stmt], waves: bool = False) -> bool:
+    """Whether a loop's body is arithmetic on names and fields, which the vectoriser can turn into selects.
+
+    Args:
+        body: the statements.
+        waves: sine and cosine count too, for which there are functions of our own.
+    """
     for statement in body:
         for node in ast.walk(statement):
             if not isinstance(node, _PLAIN):
@@ -473,7 +483,7 @@ def plain_arithmetic(body: list[ast.stmt]) -> bool:
             if isinstance(node, ast.Call):
                 f = node.func
                 name = f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else ""
-                if name not in _PLAIN_CALLS:
+                if name not in _PLAIN_CALLS and not (waves and name in _WAVES):
                     return False
     return True
 
@@ -484,7 +494,7 @@ def only_sums(loop: ast.For, function: ast.AST) -> bool:
     So it is where the body is plain arithmetic, what it changes is only added to or subtracted from and not read, and
     every other name it sets is used nowhere else (and thus, being surely set where used, anew for each neighbour).
     """
-    if not plain_arithmetic(loop.body) or loop.orelse:
+    if not plain_arithmetic(loop.body, waves=True) or loop.orelse:
         return False
     other = loop.target.id if isinstance(loop.target, ast.Name) else ""
     inside = [node for statement in loop.body for node in ast.walk(statement)]
