@@ -249,6 +249,10 @@ class WorkerActor:
         """See `Worker.tallies`."""
         return self._built().tallies()
 
+    def memory(self) -> dict[int, int]:
+        """See `Worker.memory`."""
+        return self._built().memory()
+
     def take_events(self, event: int) -> Entries:
         """See `Worker.take_events`."""
         return self._built().take_events(event)

@@ -209,6 +209,10 @@ class Cluster(Runtime):
         parts = self._each("tallies")
         return {name: np.sum([part[name] for part in parts], axis=0, dtype=int).tolist() for name in parts[0]}
 
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take on all workers."""
+        return _summed(self._each("memory"))
+
     def take_events(self, event: int) -> Entries:
         """The events of a kind since the last call, ordered."""
         return merged(self._each("take_events", event))

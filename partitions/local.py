@@ -124,6 +124,10 @@ class Local(Runtime):
         """Counts since the start, see `Worker.tallies`."""
         return self._worker.tallies()
 
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take."""
+        return self._worker.memory()
+
     def take_events(self, event: int) -> Entries:
         """The events of a kind since the last call, ordered."""
         return self._worker.take_events(event)

@@ -118,6 +118,10 @@ class Runtime(ABC):
         """Counts since the start: "births", "deaths" and "lost" per type, "sent", "read" and "pending" per message."""
 
     @abstractmethod
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take on all workers."""
+
+    @abstractmethod
     def take_events(self, event: int) -> Entries:
         """The events of a kind since the last call, ordered by (tick, phase, type, id, sequence)."""
 

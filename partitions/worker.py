@@ -478,9 +478,12 @@ class Worker:
         movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
         return {part.number: sum(part.tables[t].n_own for t in movable) for part in self.parts}
 
-    def memory(self) -> int:
-        """Bytes that the tables take."""
-        return self._ticks.wholes.nbytes() + sum(table.nbytes() for part in self.parts for table in part.tables)
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take here, room for growth and second buffers included."""
+        return {
+            t: sum(part.tables[t].nbytes() for part in self.parts) + self._ticks.wholes.nbytes(t)
+            for t in range(len(self._program.types))
+        }
 
     def close(self) -> None:
         """End the threads, the publisher and the recorder."""

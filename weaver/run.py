@@ -395,6 +395,19 @@ class Run(Commanded, Kept, Shown):
         types = enumerate(self._program.types)
         return {spec.name: math.prod(self._program.grid.cells[t].shape) for t, spec in types if spec.raster}
 
+    def memory(self) -> dict[str, int]:
+        """Bytes that the rows of each entity type and layer take on all workers.
+
+        Ghosts, the room that tables grow into and the second buffers of a tick are counted; what a tick needs besides,
+        for exchanges and records, is not.
+
+        Raises:
+            RunError: the run failed or was stopped.
+        """
+        with self._standing():
+            used = self._runtime.memory()
+        return {spec.name: used[t] for t, spec in enumerate(self._program.types)}
+
     def stats(self) -> dict[str, Any]:
         """How the run goes.
 
