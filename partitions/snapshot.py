@@ -204,7 +204,9 @@ def read_samples(
     for tick, number, _, real, whole in zip(*(column.tolist() for column in held.values()), strict=True):
         known = numbers.get(names[number]) if 0 <= number < len(names) else None
         if known is not None:
-            found.setdefault((tick, known), []).append(whole if observations[known].statistic.whole else real)
+            statistic = observations[known].statistic
+            counted = statistic.whole or statistic.how == "histogram"
+            found.setdefault((tick, known), []).append(whole if counted else real)
     samples: list[tuple[int, int, Value]] = []
     for (tick, number), values in found.items():
         statistic = observations[number].statistic
