@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from partitions.errors import GridError, RuntimeFault, TickFault
+from partitions.errors import GridError, KeepingFault, RuntimeFault, TickFault
 from partitions.program import Observed
 from weaver.answers import check_fields, chosen, entity_table
 from weaver.arrow import event_table
@@ -103,7 +103,7 @@ class Run(Commanded, Kept, Shown):
                 self._betweens = Betweens(self, simulation.betweens)
                 if stored is not None:
                     self._recall(stored)
-                    self._replay(stored.entries(), self._keeping.until)
+                    self._replay(stored, self._keeping.until)
                 self._begin_keeping()
             except BaseException:
                 self._runtime.close()
@@ -590,6 +590,8 @@ class Run(Commanded, Kept, Shown):
             raise error from fault
         except GridError as error:
             raise ModelError(str(error)) from error
+        except KeepingFault as error:
+            raise RunError(str(error)) from error
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
             raise RunError(str(error)) from error
