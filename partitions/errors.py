@@ -7,6 +7,10 @@ class RuntimeFault(RuntimeError):
     """Base of the errors of this package."""
 
 
+class KeepingFault(RuntimeFault):
+    """Something that was kept, or was to be, cannot be read or written; the run itself is unharmed."""
+
+
 class GridError(RuntimeFault, ValueError):
     """The box, its cells or its partitions cannot be built as asked."""
 

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from partitions.command import Command
 from partitions.diary import Entries
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
-from partitions.folder import Folder
+from partitions.folder import Folder, FolderError
 from partitions.frames import Frame
 from partitions.interest import Interest
 from partitions.log import Entry, Input, Log, Parameters, Promise
 from partitions.manifest import Part, read_manifest
-from partitions.points import Driver, Points
+from partitions.points import Driver, Points, Snapshot
 from partitions.resume import Resumption
 from partitions.runtime import Rows, Runtime
 from partitions.sums import Value
@@ -181,7 +181,8 @@ class Surviving(Runtime):
     def _watch(self) -> None:
         """End stretches of ticks when a point is due."""
         while not self._closing.wait(max(GLANCE, min(self._points.seconds(), self._archive_seconds()))):
-            if self._moving and (self._points.due() or (self._archive_seconds() == 0.0 and not self._points.writing)):
+            free = not self._points.copying.locked()
+            if self._moving and (self._points.due() or (self._archive_seconds() == 0.0 and free)):
                 with contextlib.suppress(RuntimeFault):  # whoever waits for the ticks learns what it is
                     self._inner.hold()
 
@@ -266,6 +267,10 @@ class Surviving(Runtime):
         """The type of each of these entities, -1 where there is none of that id."""
         return self._survive(lambda: self._inner.types_of(ids))
 
+    def copied(self) -> Snapshot:
+        """A copy of the state, to be written; whoever takes it holds `Points.copying` until it is."""
+        return self._survive(lambda: Snapshot(self._inner, self.entry, self._driver))
+
     def capture(self) -> None:
         """Copy the state in every worker."""
         self._inner.capture()
@@ -289,6 +294,10 @@ class Surviving(Runtime):
     def digest(self) -> str:
         """Hash of the state."""
         return self._survive(lambda: self._inner.digest())
+
+    def memory(self) -> dict[int, int]:
+        """See `Runtime.memory`."""
+        return self._survive(lambda: self._inner.memory())
 
     def counts(self) -> dict[int, int]:
         """Type -> living entities."""
@@ -441,8 +450,11 @@ class Surviving(Runtime):
         self._newest = self._points.newest()
         oldest = min((one.entry for one in self._points.kept), default=0)
         if self._log is not None:
-            self._log.turn()
-            self._log.cut(oldest)
+            try:
+                self._log.turn()
+                self._log.cut(oldest)
+            except FolderError as error:  # what could be removed some other time is no reason to end
+                _LOGGER.warning("%s", str(error).partition("\n")[0])
         self._entries = [entry for entry in self._entries if entry.number >= oldest]
 
 

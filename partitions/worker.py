@@ -151,6 +151,7 @@ class Worker:
         Raises:
             SnapshotError: a file is missing, torn, or does not fit the program.
             FolderError: a file cannot be read.
+            TickFault: two entities are on one site.
         """
         from partitions.resume import Restorer, own_blocks  # only a run that is kept pays for it
 
@@ -165,6 +166,10 @@ class Worker:
         movable = [t for t, spec in enumerate(program.types) if not spec.raster]
         rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
         exchange.relocate(movable)
+        try:
+            ticks.claims.check(resumed.manifest.tick)
+        except (TickFault, Poisoned) as error:
+            raise self._stop(error) from None
         for m in range(len(program.messages)):
             ticks.mail.put_back(m, restorer.letters(m))
         restorer.births(own_blocks(program, self._layout, [p.number for p in self.parts]), ticks.births.counters)

@@ -8,10 +8,11 @@ import fcntl
 import os
 import shutil
 import tempfile
+import threading
 import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +30,6 @@ from weaver.recorded import Recorded, RecordOptions
 from weaver.samples import Samples
 
 if TYPE_CHECKING:
-    from partitions.log import Entry
     from partitions.points import Kept as KeptSnapshot
     from partitions.points import Points
     from partitions.resume import Resumption
@@ -114,6 +114,7 @@ class Kept(Recorded):
     _private: Callable[[], object] | None = None
     _keeping: Keeping
     _policy: Mapping[str, int] | None = None
+    _copying: threading.Lock
 
     def snapshot(self, path: str | os.PathLike[str]) -> str:
         """Write the whole state into a new folder, or to an address such as s3://bucket/name.
@@ -140,23 +141,26 @@ class Kept(Recorded):
                 f"Half of one and half of the other would be left after a crash.\n"
                 f"Choose another place, or remove that one."
             )
+        surviving = self._surviving
         while True:
             with self._standing():
                 self._reachable(folder)
-                surviving = self._surviving
-                if surviving is not None:
-                    surviving.settle()  # one copy of the state at a time
-                    runtime, entry = surviving.inner, surviving.entry
-                else:
-                    runtime, entry = self._runtime, 0
-                snapshot = Snapshot(runtime, entry, _Driver(self))
-            with self._told():
+                self._copying.acquire()
                 try:
-                    snapshot.write(folder)
-                    return folder.address
-                except (WorkerLost, TransportError):
-                    if surviving is None:
-                        raise
+                    snapshot = Snapshot(self._runtime, 0, _Driver(self)) if surviving is None else surviving.copied()
+                except BaseException:
+                    self._copying.release()
+                    raise
+            try:
+                with self._told():
+                    try:
+                        snapshot.write(folder)
+                        return folder.address
+                    except (WorkerLost, TransportError):
+                        if surviving is None:
+                            raise
+            finally:
+                self._copying.release()
             with self._standing():
                 self._runtime.counts()  # notices the loss, and mends it
 
@@ -197,6 +201,7 @@ class Kept(Recorded):
         """The runtime, wrapped so that it survives the loss of workers, and inputs outlive this process."""
         keeping = self._keeping
         if keeping.snapshots is None and runtime.workers == 1 and type(runtime).__name__ == "Local":
+            self._copying = threading.Lock()
             return runtime
         from partitions.log import Log
         from partitions.points import Points
@@ -211,13 +216,13 @@ class Kept(Recorded):
             folder = self._private_folder(runtime)
         else:
             folder, kept = self._own_folder(folder_at(keeping.snapshots))
-            log = Log(folder.inside("log"), entry)
+            log = Log(folder.inside("log"))
         points = Points(folder, kept, self._thin)
         self._surviving = Surviving(
             runtime, resumed, points, log, _Driver(self), entry, every, seconds, sync=keeping.ack == "durable"
         )
         self._surviving.rejoin = self._rejoined
-        self._points = points
+        self._points, self._copying = points, points.copying
         return self._surviving
 
     _points: Points
@@ -237,14 +242,20 @@ class Kept(Recorded):
 
     def _own_folder(self, folder: Folder) -> tuple[Folder, Sequence[KeptSnapshot]]:
         """The folder of this run, locked; refuses one of another run."""
-        from weaver.stored import snapshots_in
+        from partitions.points import archived
+        from weaver.stored import is_snapshot, snapshots_in
 
         if isinstance(folder, Disk):
             self._locked(folder)
         resume = self._keeping.resume
         kept = snapshots_in(folder)
-        ours = resume is not None and resume.run is not None and resume.run.address == folder.address
-        if (kept or folder.names("log")) and not ours:
+        if resume is not None and resume.run is not None and resume.run.address == folder.address:
+            now = (resume.manifest.tick, resume.manifest.entry)
+            kept = [one for one in kept if (one.tick, one.entry) <= now]  # those that come after it were torn
+            for name in set(folder.names()) - {one.name for one in kept}:
+                if name.startswith("point-") or (archived(name) is not None and not is_snapshot(folder.inside(name))):
+                    folder.remove(name)  # a crash came before it was finished
+        elif kept or folder.names("log"):
             raise RunError(
                 f"snapshots were to be kept in {folder.address}; those of another run are there.\n"
                 f"One could not be told from the other.\n"
@@ -253,12 +264,18 @@ class Kept(Recorded):
         return folder, kept
 
     def _locked(self, folder: Disk) -> None:
-        with self._told():
-            folder.write(".lock", [b""])
-        self._lock = open(folder.path / ".lock", "wb")  # noqa: SIM115  # held for as long as the run is there
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(folder.path / ".lock", "ab")  # noqa: SIM115  # held for as long as the run is there
+        except OSError as error:
+            raise RunError(
+                f"snapshots were to be kept in {folder.address}; that failed: {error.strerror}.\n"
+                f"Nothing of the run would outlive a crash.\n"
+                f"Choose a folder that can be written."
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RunError(
                 f"snapshots were to be kept in {folder.address}; another run is keeping its own there now.\n"
                 f"The two would overwrite each other.\n"
@@ -269,18 +286,20 @@ class Kept(Recorded):
         """Remove archived snapshots that no rule keeps."""
         if self._policy is None:
             return
-        from partitions.manifest import read_manifest
+        from partitions.manifest import SnapshotError, read_manifest
 
-        written = {
-            one.name: float(read_manifest(self._points.folder.inside(one.name)).driver.get("written", 0.0))
-            for one in self._points.kept
-            if one.archived
-        }
+        written = {}
+        for one in [one for one in self._points.kept if one.archived]:
+            with contextlib.suppress(SnapshotError):  # somebody has removed it
+                driver = read_manifest(self._points.folder.inside(one.name)).driver
+                written[one.name] = float(driver.get("written", 0.0))
         self._points.drop(surplus(written, self._policy))
 
     def _recall(self, stored: Stored) -> None:
         """Know again what the driver knew when the snapshot was made."""
-        from partitions.log import decode
+        from partitions.admission import check_promise
+        from partitions.log import Promise, decode
+        from partitions.manifest import MANIFEST, refused
         from partitions.snapshot import Reader, read_samples
 
         state = stored.manifest.driver
@@ -288,8 +307,14 @@ class Kept(Recorded):
         commands = self._commands
         commands.promises = []
         for text in state.get("promises", ()):
-            entry = decode(base64.b64decode(text), stored.folder)
-            commands.promises += [one for one in entry.inputs if type(one).__name__ == "Promise"]  # type: ignore[misc]
+            try:
+                entry = decode(base64.b64decode(text), stored.folder)
+                for one in entry.inputs:
+                    if isinstance(one, Promise):
+                        check_promise(self._program, one, self.tick)
+                        commands.promises.append(one)
+            except ValueError as error:
+                raise refused(stored.folder, MANIFEST, f"a promise in it cannot be kept: {error}") from error
         reader = Reader(stored.folder, stored.manifest)
         self._samples.add(read_samples(reader, self._program.observations, list(state.get("observations", ()))))
 
@@ -300,16 +325,28 @@ class Kept(Recorded):
         self._values.update({k: v for k, v in state.get("values", {}).items() if k in self._values})
         self._betweens.done = int(state.get("called", -1))
 
-    def _replay(self, entries: Iterator[Entry], until: int | None) -> None:
-        """Do again what came from outside after the snapshot, up to a tick; what acts at that tick is left out."""
-        from partitions.log import Promise
+    def _replay(self, stored: Stored, until: int | None) -> None:
+        """Do again what came from outside after the snapshot, up to a tick; what acts at that tick is left out.
 
+        Raises:
+            LogError: the log is torn, or an entry does not fit the run.
+        """
+        from partitions.admission import check_entry
+        from partitions.log import Promise, damaged
+        from weaver.stored import LOG
+
+        folder = stored.folder if stored.run is None else stored.run.inside(LOG)
         commands, betweens = self._commands, self._betweens
         betweens.silent = True  # what functions between ticks did is in the log
-        for entry in entries:
+        for entry in stored.entries():
             if until is not None and entry.tick >= until:
                 break
-            self.step(entry.tick - self.tick)
+            if entry.tick < self.tick or self.step(entry.tick - self.tick) != entry.tick:
+                raise damaged(folder, entry, f"it acts at tick {entry.tick}; the run is at {self.tick}")
+            try:
+                check_entry(self._program, entry)
+            except ValueError as error:
+                raise damaged(folder, entry, str(error)) from error
             if self._surviving is not None:
                 self._surviving.replay(entry)
             else:
