@@ -217,6 +217,10 @@ class Points:
         """Let the next be due at once."""
         self._due = time.monotonic()
 
+    def postpone(self) -> None:
+        """Let the next be due after the usual time from now."""
+        self._due = time.monotonic() + LEAST_SECONDS
+
     def newest(self) -> tuple[int, int] | None:
         """(tick, inputs done) of the newest that is whole."""
         with self._lock:

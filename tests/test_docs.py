@@ -17,9 +17,10 @@ LANGUAGE, VIEWER = ((DOCS / name).read_text(encoding="utf-8") for name in ("lang
 APPS = re.findall(r"```python\n(.*?)```", LANGUAGE, re.DOTALL)
 SHOWING = {
     "publish", "show", "boxes", "drive", "mortal", "partitions", "workers", "threads", "hz", "turn", "frame", "sampled",
-    "radii", "layer_shapes", "driver_address", "fixed_parameters",
+    "radii", "layer_shapes", "driver_address", "fixed_parameters", "abandon", "grouped", "promised_ticks",
+    "keep_promises",
 }  # fmt: skip
-"""Of `Run`: what the command and the views use."""
+"""Of `Run`: what the command, the views and functions between ticks use."""
 
 
 @pytest.mark.parametrize("number", range(len(APPS)))
