@@ -165,7 +165,7 @@ def test_births_have_new_ids_when_a_change_has_made_other_blocks(app: Any, tmp_p
         (dict(box="12, 9"), r"its lengths of the box is \[12.0, 8.0\], the app's \[12.0, 9.0\]"),
         (dict(box="12, 8, origin=(1, 0)"), "its origin of the box"),
         (dict(boundary="periodic"), "its boundaries"),
-        (dict(name="frogs"), "its app is newts, the app's frogs"),
+        (dict(name="frogs"), "its app is 'newts', the app's 'frogs'"),
         (dict(resolution=1), r"holds layer Soil with \[6, 4\] cells; the app has \[12, 8\]"),
     ],
 )  # fmt: skip

@@ -119,12 +119,10 @@ def test_a_place_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_place_that_becomes_read_only_ends_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with mounted(tmp_path / "place", "-t", "tmpfs", "tmpfs") as place:
-        with pond().start(snapshots=place, snapshot_every=4) as run:
-            run.step(2)
-            subprocess.run(["mount", "-o", "remount,ro,force", str(place)], check=False, capture_output=True)
-            if os.access(place, os.W_OK):
-                pytest.skip("it cannot be made read-only while a file in it is open")
+    place = tmp_path / "place"
+    with pond().start(snapshots=place, snapshot_every=4) as run:
+        run.step(2)
+        with mounted(place, "-t", "tmpfs", "-o", "ro", "tmpfs"):  # over it
             run.step(3)
             run._surviving.settle()
             assert "Read-only file system. The run goes on" in caplog.text
@@ -133,11 +131,10 @@ def test_a_place_that_becomes_read_only_ends_no_run(tmp_path: Path, caplog: pyte
             with pytest.raises(wv.RunError, match="Read-only file system"):
                 run.snapshot(place / "mine")
             assert run.counts()["Duck"] == run.entities(Duck).num_rows
-            subprocess.run(["mount", "-o", "remount,rw", str(place)], check=True)
-            run.step(5)
-            run._surviving.settle()
-            assert whole(place)[-1] == "tick-0000000000008"
-            assert run.digest() == undisturbed(10)
+        run.step(5)
+        run._surviving.settle()
+        assert whole(place)[-1] == "tick-0000000000008"
+        assert run.digest() == undisturbed(10)
 
 
 def test_a_place_that_is_deleted_ends_no_run(tmp_path: Path) -> None:
@@ -319,7 +316,6 @@ def test_snapshots_from_several_threads_are_each_of_one_tick(tmp_path: Path, mon
         for thread in threads:
             thread.join()
         assert not failed
-        run.step(0) if run.running else None
     folders = [*tmp_path.glob("[ab]?"), *(tmp_path / "run").glob("tick-*"), *(tmp_path / "run").glob("point-*")]
     assert len(folders) >= 9
     for folder in folders:
