@@ -23,6 +23,14 @@ class WorkerLost(RuntimeFault):
     """A worker process died; the message names it."""
 
 
+class RecordFault(RuntimeFault, OSError):
+    """A recording cannot be written or read; the message names the folder or the file, and why."""
+
+    def __str__(self) -> str:
+        """The message alone: OSError has ideas of its own."""
+        return str(self.args[0])
+
+
 class TickFault(RuntimeFault, ValueError):
     """An entity broke a rule while running: (tick, phase, type, id) and the values.
 

@@ -297,7 +297,7 @@ def _entries(folder: Folder, name: str) -> Iterator[Entry]:
             raise _refused(folder, name, f"the entry at byte {at} is not what was written: the checksum differs")
         try:
             entry = _decoded(json.loads(bytes(content[at + _HEAD : middle])), content[middle:end])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise _refused(folder, name, f"the entry at byte {at} has no sense ({reason(error)})") from error
         yield entry
         at = end

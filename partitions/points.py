@@ -265,10 +265,9 @@ class Points:
         with self._lock:
             self.kept = [one for one in self.kept if one.name != name]
             self.kept.append(Kept(name, snapshot.tick, snapshot.entry, archived))
-            passing = [one for one in self.kept if not one.archived]
-            newest = max(self.kept, key=lambda one: (one.tick, one.entry))
+            self.kept.sort(key=lambda one: (one.tick, one.entry))
             # One more than the newest is kept: it is needed if a disk has lost what it said was safe.
-            old = sorted(passing, key=lambda one: (one.tick, one.entry))[: -2 if not newest.archived else -1]
+            old = [one for one in self.kept[:-2] if not one.archived]
             self.kept = [one for one in self.kept if one not in old]
         try:
             for one in old:

@@ -149,7 +149,9 @@ class Reader:
             if part.kind in ("entity", "layer"):
                 digest = format_digest(*piece_digest(types[part.name], piece))
                 if digest != part.digest:
-                    wrong.append(f"{self.folder.address}/{part.file}: its rows have the digest {digest}, not {part.digest}")
+                    wrong.append(
+                        f"{self.folder.address}/{part.file}: its rows have the digest {digest}, not {part.digest}"
+                    )
         return wrong
 
 

@@ -6,26 +6,28 @@ import base64
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
 import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+import weakref
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from partitions.errors import TransportError, WorkerLost
 from partitions.folder import Disk, Folder, Memory, folder_at
-from partitions.program import Program
 from partitions.runtime import Runtime
 from partitions.sums import Value
 from weaver.archive import read_interval, read_policy, surplus
 from weaver.between import Betweens
 from weaver.commands import Commands
 from weaver.errors import ModelError, RunError
+from weaver.recorded import Recorded, RecordOptions
 from weaver.samples import Samples
-from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
     from partitions.points import Kept as KeptSnapshot
@@ -47,6 +49,7 @@ class Keeping:
         resume: what to go on from.
         until: tick at which a replay of inputs ends; None: all are done again.
         allow_changed: behaviors may have changed since.
+        record: what is recorded.
         parent: the run that this one is a branch of, and at which tick.
     """
 
@@ -57,6 +60,7 @@ class Keeping:
     resume: Stored | None = None
     until: int | None = None
     allow_changed: bool = False
+    record: RecordOptions | None = None
     parent: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
@@ -81,23 +85,15 @@ class Keeping:
             )
 
 
-class Kept(ABC):
+class Kept(Recorded):
     """Part one: what a run provides. Part two: what is kept of it."""
 
     # Part one
 
-    simulation: Simulation
-    _program: Program
-    _runtime: Runtime
     _commands: Commands
     _samples: Samples
     _betweens: Betweens
     _values: dict[str, float]
-
-    @property
-    @abstractmethod
-    def tick(self) -> int:
-        """Ticks done."""
 
     @abstractmethod
     def step(self, n: int = 1) -> int:
@@ -108,10 +104,6 @@ class Kept(ABC):
         """Refuse what cannot be asked of a run that was stopped, or has failed."""
 
     @abstractmethod
-    def _standing(self) -> AbstractContextManager[None]:
-        """Inside the block the run stands between two ticks."""
-
-    @abstractmethod
     def _told(self) -> AbstractContextManager[None]:
         """Tell what a runtime raises in the language's words."""
 
@@ -119,7 +111,7 @@ class Kept(ABC):
 
     _surviving: Surviving | None = None
     _lock: BinaryIO | None = None
-    _private: tempfile.TemporaryDirectory[str] | None = None
+    _private: Callable[[], object] | None = None
     _keeping: Keeping
     _policy: Mapping[str, int] | None = None
     _copying: threading.Lock
@@ -196,6 +188,11 @@ class Kept(ABC):
                 f"Use a folder that all nodes share, or an address such as s3://bucket/name."
             )
 
+    def abandon(self) -> None:
+        """Make no loss good any more, because the run is about to be stopped; from a signal handler, too."""
+        if self._surviving is not None:
+            self._surviving.abandon()
+
     @property
     def lost(self) -> int:
         """How often workers were lost, and the run went on."""
@@ -227,6 +224,7 @@ class Kept(ABC):
         self._surviving = Surviving(
             runtime, resumed, points, log, _Driver(self), entry, every, seconds, sync=keeping.ack == "durable"
         )
+        self._surviving.rejoin = self._rejoined
         self._points, self._copying = points, points.copying
         return self._surviving
 
@@ -234,15 +232,15 @@ class Kept(ABC):
 
     def _private_folder(self, runtime: Runtime) -> Folder:
         """Where points lie that nobody asked for: a disk, if all workers are on this machine."""
-        self._private = tempfile.TemporaryDirectory(prefix="weaver-points-")
-        disk = Disk(self._private.name)
+        path = _private_path()
+        self._private = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        disk = Disk(path)
         token = os.urandom(16)
         disk.write("probe", [token])
         if not runtime.unreadable(disk, "probe", token):
             disk.remove("probe")
             return disk
-        self._private.cleanup()
-        self._private = None
+        self._unlock()
         return Memory()
 
     def _own_folder(self, folder: Folder) -> tuple[Folder, Sequence[KeptSnapshot]]:
@@ -384,14 +382,31 @@ class Kept(ABC):
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._surviving.last()
 
+    def _free(self, error: BaseException | None = None) -> None:
+        """Free the workers, and let go of the folders."""
+        try:
+            super()._free(error)
+        finally:
+            self._unlock()
+
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
         if self._private is not None:
-            with contextlib.suppress(OSError):
-                self._private.cleanup()
+            self._private()
             self._private = None
+
+
+def _private_path() -> str:
+    """A new folder, named after this process; those of processes that were killed are removed."""
+    root, head = Path(tempfile.gettempdir()), "weaver-points-"
+    for left in root.glob(f"{head}*"):
+        pid = left.name.removeprefix(head).partition("-")[0]
+        with contextlib.suppress(OSError):  # of another user
+            if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and left.stat().st_uid == os.geteuid():
+                shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{head}{os.getpid()}-")
 
 
 class _Driver:

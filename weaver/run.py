@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from numpy.typing import NDArray
 
-from partitions.errors import GridError, KeepingFault, RuntimeFault, TickFault
+from partitions.errors import GridError, KeepingFault, RecordFault, RuntimeFault, TickFault
 from partitions.program import Observed
 from weaver.answers import check_fields, chosen, entity_table
 from weaver.arrow import event_table
@@ -19,12 +20,13 @@ from weaver.between import Betweens
 from weaver.commanded import Commanded
 from weaver.commands import NEVER, Commands
 from weaver.entity import Entity, Layer
-from weaver.errors import ModelError, RunError
+from weaver.errors import ModelError, RecordError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
 from weaver.keeping import Keeping, Kept
 from weaver.launch import check_digest, check_options, compiled, row_bytes, runtime_of
 from weaver.message import Event
+from weaver.recorded import begin_recording
 from weaver.samples import Samples
 from weaver.shown import Shown
 from weaver.simulation import Simulation
@@ -72,6 +74,8 @@ class Run(Commanded, Kept, Shown):
         check_options(partitions, threads, workers, cluster)
         self._keeping = keeping or Keeping()
         self._keeping.check()
+        if self._keeping.record is not None:
+            self._keeping.record.check(simulation, self._keeping.resume is not None)
         began = time.perf_counter()
         self.simulation = simulation
         self._flight: Flight | None = None
@@ -103,11 +107,13 @@ class Run(Commanded, Kept, Shown):
                 self._betweens = Betweens(self, simulation.betweens)
                 if stored is not None:
                     self._recall(stored)
+                if self._keeping.record is not None:  # before anything is done again: that belongs to it too
+                    begin_recording(self, self._keeping.record, stored is not None)
+                if stored is not None:
                     self._replay(stored, self._keeping.until)
                 self._begin_keeping()
             except BaseException:
-                self._runtime.close()
-                self._unlock()
+                self._free(sys.exception())
                 raise
         self._setup_seconds = time.perf_counter() - began
 
@@ -389,6 +395,19 @@ class Run(Commanded, Kept, Shown):
         types = enumerate(self._program.types)
         return {spec.name: math.prod(self._program.grid.cells[t].shape) for t, spec in types if spec.raster}
 
+    def memory(self) -> dict[str, int]:
+        """Bytes that the rows of each entity type and layer take on all workers.
+
+        Ghosts, the room that tables grow into and the second buffers of a tick are counted; what a tick needs besides,
+        for exchanges and records, is not.
+
+        Raises:
+            RunError: the run failed or was stopped.
+        """
+        with self._standing():
+            used = self._runtime.memory()
+        return {spec.name: used[t] for t, spec in enumerate(self._program.types)}
+
     def stats(self) -> dict[str, Any]:
         """How the run goes.
 
@@ -457,11 +476,12 @@ class Run(Commanded, Kept, Shown):
         """End the run and free its workers; may be called twice."""
         self._close_view()
         if self._kept is not None or self._failure is not None:
-            self._runtime.close()
+            self._free()
             return
         try:
             with self._told():
                 self.pause()
+                self._runtime.flush()
                 self._end_keeping()
                 kept: dict[str, Any] = {
                     "digest": self._runtime.digest(),
@@ -474,14 +494,13 @@ class Run(Commanded, Kept, Shown):
                         kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
                 self._kept = kept
         finally:
-            self._runtime.close()
-            self._unlock()
+            self._free(sys.exception())
 
     def __enter__(self) -> Self:
         """Itself."""
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Stop; after an error only free the workers."""
         if error is None:
             self.stop()
@@ -495,8 +514,7 @@ class Run(Commanded, Kept, Shown):
             flight.stopping = True
             while not flight.landed.wait(INSIST_SECONDS):
                 self._runtime.hold()
-        self._runtime.close()
-        self._unlock()
+        self._free(error)
 
     def __repr__(self) -> str:
         box = f"{self.simulation.box!r}"[5:-1]
@@ -594,4 +612,4 @@ class Run(Commanded, Kept, Shown):
             raise RunError(str(error)) from error
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
-            raise RunError(str(error)) from error
+            raise (RecordError if isinstance(error, RecordFault) else RunError)(str(error)) from error

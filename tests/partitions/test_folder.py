@@ -145,7 +145,9 @@ def test_what_was_there_stays_until_the_new_is_whole(
     assert os.listdir(tmp_path) == ["a"]
 
 
-def test_content_is_synced_then_named_then_the_folder_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_content_is_synced_then_named_then_the_folder_is_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     done: list[str] = []
     sync, replace = os.fsync, Path.replace
 

@@ -35,7 +35,9 @@ def entry(number: int, tick: int | None = None) -> Entry:
         "calm": np.array([True, False]), "code": np.array([255, number % 256], np.uint8),
     }  # fmt: skip
     inputs = (
-        Command([Rows(0, ids, columns)], [Rows(1, ids[:1], {})], NOBODY, [Letter(0, ids, {"way": columns["energy"]}, 3, 8)]),
+        Command(
+            [Rows(0, ids, columns)], [Rows(1, ids[:1], {})], NOBODY, [Letter(0, ids, {"way": columns["energy"]}, 3, 8)]
+        ),
         Parameters(np.array([0.5, 1e-310]), np.array([-(2**63)])),
         Command(removals=ids),
         Promise(number, 99, "add", "Ærø", ids, columns),
@@ -227,7 +229,9 @@ def test_a_missing_segment_is_an_error(folder: Folder) -> None:
     written(folder, [entry(k) for k in range(9)], turns=(3, 6))
     folder.remove(f"{3:016d}.wlog")
     following = 6 if isinstance(folder, Disk) else 4
-    with pytest.raises(LogError, match=rf"{following:016d}.wlog cannot be used: it begins with entry {following}; 3 is next"):
+    with pytest.raises(
+        LogError, match=rf"{following:016d}.wlog cannot be used: it begins with entry {following}; 3 is next"
+    ):
         numbers(folder)
 
 

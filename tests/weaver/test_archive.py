@@ -23,12 +23,16 @@ def test_intervals_are_ticks_or_times(text: Any, ticks: int | None, seconds: flo
     assert read_interval(text) == (ticks, seconds)
 
 
-@pytest.mark.parametrize("text", [0, -1, "0", "", "s", "0.5s", "-3m", "nans", "infd", "5 parsecs", "1e999h", True, 2.5, [], "٣"])
+@pytest.mark.parametrize(
+    "text", [0, -1, "0", "", "s", "0.5s", "-3m", "nans", "infd", "5 parsecs", "1e999h", True, 2.5, [], "٣"]
+)
 def test_other_intervals_are_refused(text: Any) -> None:
     if text == "٣":
         assert read_interval(text) == (3, None)  # a digit in another script is a digit
         return
-    with pytest.raises(wv.ModelError, match="a snapshot every .* was asked for; allowed is a number of ticks, or a time"):
+    with pytest.raises(
+        wv.ModelError, match="a snapshot every .* was asked for; allowed is a number of ticks, or a time"
+    ):
         read_interval(text)
 
 
@@ -38,7 +42,9 @@ def test_policies_are_words_with_numbers() -> None:
     assert read_policy({"hourly": 24, "monthly": 12}) == {"hourly": 24, "monthly": 12}
 
 
-@pytest.mark.parametrize("text", ["", "daily", "daily=", "daily=0", "daily=-1", "daily=1.5", "yearly=3", "daily=7;weekly=4", {"last": 0}])
+@pytest.mark.parametrize(
+    "text", ["", "daily", "daily=", "daily=0", "daily=-1", "daily=1.5", "yearly=3", "daily=7;weekly=4", {"last": 0}]
+)
 def test_other_policies_are_refused(text: Any) -> None:
     with pytest.raises(wv.ModelError, match="was asked for; allowed are last, hourly, daily, weekly, monthly"):
         read_policy(text)

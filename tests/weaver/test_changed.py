@@ -13,7 +13,7 @@ import pytest
 import weaver as wv
 from tests.weaver.generated import load
 
-APP = '''
+APP = """
 import weaver as wv
 
 class Newt(wv.Entity):
@@ -38,7 +38,7 @@ def creep(me: Newt, world: wv.World):
 {behaviors}
 sim.scatter(Newt, 30, energy=lambda rng: rng.uniform(0.5, 1.5))
 {sources}
-'''
+"""
 PLAIN: dict[str, Any] = dict(
     fields="", wets="", types="", resolution=2, box="12, 8", boundary="reflect", seed=3, dt=1.0, name="newts", parameters="",
     reach=1.5, step="world.uniform(-0.5, 0.5)", behaviors="", sources="",
@@ -75,7 +75,10 @@ def test_the_same_app_from_another_file_is_the_same(app: Any, kept: Any) -> None
 
 def test_a_field_that_is_new_has_its_default(app: Any, kept: Any, caplog: pytest.LogCaptureFixture) -> None:
     place, newts, _ = kept
-    module = app(fields="age: wv.int16 = 7\n    way: wv.Vec2 = wv.Vec2(1.0, -2.0)\n    few: wv.Array[float, 2]", wets="salt: float = 0.25")
+    module = app(
+        fields="age: wv.int16 = 7\n    way: wv.Vec2 = wv.Vec2(1.0, -2.0)\n    few: wv.Array[float, 2]",
+        wets="salt: float = 0.25",
+    )
     with module.sim.restore(place, partitions=3) as run:
         table = run.entities(module.Newt)
         assert table.select(newts.column_names).equals(newts)
@@ -111,7 +114,10 @@ def test_a_type_that_is_new_begins_with_nobody_and_one_that_is_gone_is_dropped(
 
 CHANGED = [
     (dict(step="world.uniform(-0.4, 0.4)"), "behavior 'creep' has changed"),
-    (dict(behaviors="\n@sim.behavior\ndef rest(me: Newt, world: wv.World):\n    me.energy -= 0.01\n"), "behavior 'rest' is new"),
+    (
+        dict(behaviors="\n@sim.behavior\ndef rest(me: Newt, world: wv.World):\n    me.energy -= 0.01\n"),
+        "behavior 'rest' is new",
+    ),
     (dict(reach=2.5), "behavior 'creep' has changed"),
     (dict(sources="sim.scatter(Newt, 3)"), "number of initial entities has changed"),
 ]
@@ -138,7 +144,9 @@ def test_changed_behaviors_need_a_word(
 
 
 @pytest.mark.parametrize("radii", [(1.5, 6.0), (6.0, 1.5)])
-def test_births_have_new_ids_when_a_change_has_made_other_blocks(app: Any, tmp_path: Path, radii: tuple[float, float]) -> None:
+def test_births_have_new_ids_when_a_change_has_made_other_blocks(
+    app: Any, tmp_path: Path, radii: tuple[float, float]
+) -> None:
     """An id holds the number of a block; the same number must not be counted from 0 again."""
     before, after = app(reach=radii[0]), app(reach=radii[1])
     with before.sim.start() as run:
@@ -195,5 +203,3 @@ def test_parameters_go_by_name(app: Any, tmp_path: Path) -> None:
         assert run.parameters == {"rate": 0.7, "more": 3.0, "other": 5}
     with app().sim.restore(tmp_path / "a", allow_changed=True) as run:
         assert run.parameters == {"rate": 0.7}
-
-

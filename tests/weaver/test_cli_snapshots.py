@@ -62,7 +62,12 @@ def at(kept: Path, tick: int) -> Path:
 def test_ls_lists_the_snapshots_oldest_first(kept: Path) -> None:
     code, out, err = weaver("snapshot", "ls", kept)
     assert (code, err) == (0, "")
-    ticks = [int(t) for t in re.findall(r"^\S+  tick (\d+)  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \d+ entities  [\d.]+ MB  [0-9a-f]{32}$", out, re.M)]
+    ticks = [
+        int(t)
+        for t in re.findall(
+            r"^\S+  tick (\d+)  \d{4}-\d\d-\d\d \d\d:\d\d:\d\d  \d+ entities  [\d.]+ MB  [0-9a-f]{32}$", out, re.M
+        )
+    ]
     assert ticks == sorted(ticks) and {3, 6, 9} <= set(ticks)
     code, out, _ = weaver("snapshot", "ls", at(kept, 6))
     assert code == 0 and len(out.splitlines()) == 1
@@ -71,7 +76,15 @@ def test_ls_lists_the_snapshots_oldest_first(kept: Path) -> None:
 def test_info_says_what_a_snapshot_holds(kept: Path) -> None:
     code, out, _ = weaver("snapshot", "info", at(kept, 6))
     assert code == 0
-    for part in ("app         pond, seed 5, dt 1", "tick        6, ", "after 0 inputs", "loss=0.2", "numba", "entity      Duck: ", "energy <f8"):
+    for part in (
+        "app         pond, seed 5, dt 1",
+        "tick        6, ",
+        "after 0 inputs",
+        "loss=0.2",
+        "numba",
+        "entity      Duck: ",
+        "energy <f8",
+    ):
         assert part in out, part
     assert "tick        9, " in weaver("snapshot", "info", kept)[1]  # of a run, the newest
 
@@ -202,7 +215,9 @@ def test_one_command_in_a_loop_comes_to_the_end_through_crashes(tmp_path: Path) 
     file.write_text(FALLING)
     line = f"{sys.executable} -m weaver.cli run {file} --ticks 25 --json --snapshots {tmp_path}/run --resume auto"
     loop = f"n=0; until {line}; do echo failed $? >&2; n=$((n+1)); [ $n -lt 5 ] || exit 1; done"
-    done = subprocess.run(["bash", "-c", loop], env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=250)
+    done = subprocess.run(
+        ["bash", "-c", loop], env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=250
+    )
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("failed 9") == 2 and "goes on from tick" in done.stderr
     told = json.loads(done.stdout.splitlines()[-1])

@@ -166,7 +166,9 @@ def test_signed_manifests_are_refused_or_can_be_run(whole: Copy) -> None:
     assert refused > 300
 
 
-@pytest.mark.parametrize("name", ["../one.arrow", "/etc/passwd", "a/b.arrow", "..arrow/x", "x.arrow\n", "x.pkl", "manifest.json"])
+@pytest.mark.parametrize(
+    "name", ["../one.arrow", "/etc/passwd", "a/b.arrow", "..arrow/x", "x.arrow\n", "x.pkl", "manifest.json"]
+)
 def test_no_file_outside_is_named(whole: Copy, name: str) -> None:
     manifest = body(whole.files)
     manifest["parts"][0]["file"] = name
@@ -275,7 +277,9 @@ def test_forged_rows_are_refused(whole: Copy, kind: str, name: str, change: Any,
         columns["tired"] = columns["tired"].astype(np.uint8)
     change(columns)
     n = len(next(iter(columns.values())))
-    state = {c: v.astype(bool) if c == "tired" else v for c, v in columns.items()} if kind in ("entity", "layer") else None
+    state = (
+        {c: v.astype(bool) if c == "tired" else v for c, v in columns.items()} if kind in ("entity", "layer") else None
+    )
     error = whole.restored(forged(whole, kind, name, arrow(plain(columns)), n, state))
     assert error is not None and reason in error, error
 

@@ -10,7 +10,6 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -81,7 +80,9 @@ def test_a_full_disk_ends_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixtur
             with pytest.raises(wv.RunError, match="No space left on device"):
                 run.snapshot(small / "mine")
             assert not (small / "mine").exists()
-            with pytest.raises(wv.RunError, match=r"No space left on device.*\n.*What was asked for is not done") as caught:
+            with pytest.raises(
+                wv.RunError, match=r"No space left on device.*\n.*What was asked for is not done"
+            ) as caught:
                 run.add(Duck, position=MANY)
             assert "log" in str(caught.value)
             assert (run.tick, run.counts(), run.digest()) == (8, counts, digest)
@@ -165,7 +166,10 @@ def test_thinning_goes_on_when_somebody_has_removed_a_snapshot(tmp_path: Path) -
         shutil.rmtree(tmp_path / "tick-0000000000002")
         run.step(6)
         run._surviving.settle()
-        assert [name for name in whole(tmp_path) if name.startswith("tick")] == ["tick-0000000000008", "tick-0000000000010"]
+        assert [name for name in whole(tmp_path) if name.startswith("tick")] == [
+            "tick-0000000000008",
+            "tick-0000000000010",
+        ]
 
 
 def test_a_clock_that_is_set_back_does_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +273,9 @@ def test_an_older_snapshot_is_used_where_the_newest_is_torn(tmp_path: Path, capl
 
 def test_a_place_without_a_snapshot_says_what_one_is(tmp_path: Path) -> None:
     for place in (tmp_path, tmp_path / "nowhere"):
-        with pytest.raises(wv.RunError, match=r"was to be gone on from; there is no snapshot in it(.|\n)*manifest.json"):
+        with pytest.raises(
+            wv.RunError, match=r"was to be gone on from; there is no snapshot in it(.|\n)*manifest.json"
+        ):
             pond().restore(place)
 
 

@@ -102,7 +102,9 @@ def test_a_run_goes_on_from_a_kill_at_any_tick(crashed: dict[int, Path], want: t
             assert (run.tick, state(run)) == (END, want)
 
 
-def test_a_command_is_safe_when_it_is_acknowledged_by_a_process_that_then_dies(tmp_path: Path, want: tuple[Any, ...]) -> None:
+def test_a_command_is_safe_when_it_is_acknowledged_by_a_process_that_then_dies(
+    tmp_path: Path, want: tuple[Any, ...]
+) -> None:
     code = (
         "import os, sys\n"
         "from tests.weaver.test_kept_commands import *\n"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-import weaver as wv
-from tests.weaver.village import Born, Grass, Kin, Sheep, Stone, Wolf, told, village
-from weaver.errors import ModelError, RunError
+from tests.weaver.village import Born, Grass, Sheep, Stone, Wolf, told, village
 
 COUNTS = (1, 2, 3, 4, 8)
 AT, END = 10, 16

@@ -95,7 +95,7 @@ def village() -> wv.Simulation:
     sim.scatter(Wolf, 8)
     sim.scatter(Stone, 30)
     sim.layer(Grass, level=lambda cell: cell.uniform(0.2, 1.0))
-    sim.link(Kin, list(range(0, 40)), list(range(20, 60)), weight=0.25)
+    sim.link(Kin, list(range(40)), list(range(20, 60)), weight=0.25)
     sim.observe("flock", Sheep, "count")
     sim.observe("drift", Sheep, "velocity", "mean")
     sim.observe("spread", Sheep, "energy", "histogram", bins=(0, 5, 4))
