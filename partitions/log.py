@@ -1,8 +1,8 @@
 """The input log: everything that came from outside, in the order in which it acted, so that a replay has it again.
 
 A state and the inputs after it are all there is to a run: ticks are recomputed to the bit. An entry is acknowledged
-when it is safe on disk; a segment that ends within one was cut by a crash before that, and the piece does not count. Each
-head has a checksum of its own, so that a flipped bit in a size is no end of the log.
+when it is safe on disk; a segment that ends within one was cut by a crash before that, and the piece does not count.
+Each head has a checksum of its own, so that a flipped bit in a size is no end of the log.
 
 On a disk a segment holds many entries, and is named by the number of the first; in an object store each is a file.
 """
@@ -146,7 +146,7 @@ class Log:
         path.mkdir(parents=True, exist_ok=True)
         if self._folder.size(_name(number)) is not None and any(_entries(self._folder, _name(number))):
             raise OSError(17, f"{_name(number)} is there, and holds other entries of these numbers")
-        file = open(path / _name(number), "wb", buffering=0)
+        file = open(path / _name(number), "wb", buffering=0)  # noqa: SIM115  # kept open  # noqa: SIM115  # kept open
         sync_folder(path)
         if number not in self._starts:
             self._starts.append(number)

@@ -295,6 +295,10 @@ class Surviving(Runtime):
         """Hash of the state."""
         return self._survive(lambda: self._inner.digest())
 
+    def memory(self) -> dict[int, int]:
+        """See `Runtime.memory`."""
+        return self._survive(lambda: self._inner.memory())
+
     def counts(self) -> dict[int, int]:
         """Type -> living entities."""
         return self._survive(lambda: self._inner.counts())
