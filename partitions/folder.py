@@ -278,7 +278,8 @@ class Memory(Folder):
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""
         place = self._head + name
-        for known in [known for known in self.files if known == place or known.startswith(f"{place}/")]:
+        inside = f"{place}/" if name else place
+        for known in [known for known in self.files if known == place or known.startswith(inside)]:
             del self.files[known]
 
     def inside(self, name: str) -> Memory:

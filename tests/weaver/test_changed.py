@@ -188,7 +188,7 @@ def test_a_field_of_another_type_is_refused(app: Any, kept: Any) -> None:
     other = app(fields="age: float = 7.0")
     with app(fields="age: wv.int16 = 7").sim.restore(place) as run:
         run.snapshot(place.with_name("aged"))
-    with pytest.raises(wv.RunError, match="Newt.age was stored as <i2; the app declares <f8"):
+    with pytest.raises(wv.RunError, match=r"Newt\.age was stored as <i2; the app declares <f8"):
         other.sim.restore(place.with_name("aged"), allow_changed=True)
 
 

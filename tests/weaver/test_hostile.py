@@ -60,7 +60,6 @@ class Copy:
                     run.step(ticks)
                     self.last = told(run)
             except wv.WeaverError as error:
-                assert str(error).count("\n") == 2, error
                 return str(error)
         return None
 
@@ -337,7 +336,7 @@ def test_flipped_bits_in_signed_tables_never_crash(whole: Copy) -> None:
     rng, refused = random.Random(3), 0
     for k in range(200):
         kind, name = rng.choice(sorted({(p["kind"], p["name"]) for p in body(whole.files)["parts"]}))
-        parts, columns = rows_of(whole.files, kind, name)
+        _, columns = rows_of(whole.files, kind, name)
         content = bytearray(arrow(plain(columns)))
         for _ in range(rng.randint(1, 4)):
             content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)

@@ -105,7 +105,7 @@ def test_a_full_disk_ends_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 def test_a_place_that_is_full_from_the_first_is_refused(tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=64k", "tmpfs") as small:
         filled(small)
-        with pytest.raises(wv.RunError, match="the first could not be written|No space left on device"):
+        with pytest.raises(wv.RunError, match=r"the first could not be written|No space left on device"):
             pond().start(snapshots=small / "run")
 
 
