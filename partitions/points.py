@@ -16,11 +16,20 @@ from typing import Any, Protocol
 
 from partitions.errors import TransportError, WorkerLost
 from partitions.folder import Folder, FolderError
-from partitions.manifest import SNAPSHOT_NAME, Behavior, Manifest, Schema, World, snapshot_name, write_manifest
+from partitions.manifest import (
+    SNAPSHOT_NAME,
+    Behavior,
+    Manifest,
+    Schema,
+    World,
+    snapshot_name,
+    whole_digest,
+    write_manifest,
+)
 from partitions.moment import schema
 from partitions.program import Program
 from partitions.runtime import Runtime
-from partitions.snapshot import whole_digest, write_samples
+from partitions.snapshot import write_samples
 from partitions.sums import Value
 
 LEAST_SECONDS = 8.0
@@ -175,11 +184,6 @@ class Points:
         self._lock = threading.Lock()
         self.closed = False
         self.copying = threading.Lock()
-
-    @property
-    def writing(self) -> bool:
-        """Whether one is under way."""
-        return self._thread is not None and self._thread.is_alive()
 
     def due(self) -> bool:
         """Whether it is time for another one."""
