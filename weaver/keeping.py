@@ -9,7 +9,7 @@ import os
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -28,6 +28,7 @@ from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
     from partitions.log import Entry
+    from partitions.manifest import Manifest
     from partitions.points import Kept as KeptSnapshot
     from partitions.points import Points
     from partitions.resume import Resumption
@@ -45,6 +46,8 @@ class Keeping:
         keep: how many of them, see `weaver.archive`.
         ack: "durable" or "applied".
         resume: what to go on from.
+        again: a snapshot of a run that is begun again from its start.
+        inputs: what came from outside, and is done again; None: what came after `resume`.
         until: tick at which a replay of inputs ends; None: all are done again.
         allow_changed: behaviors may have changed since.
         parent: the run that this one is a branch of, and at which tick.
@@ -55,6 +58,8 @@ class Keeping:
     keep: str | Mapping[str, int] | None = None
     ack: str = "durable"
     resume: Stored | None = None
+    again: Stored | None = None
+    inputs: Sequence[Entry] | None = None
     until: int | None = None
     allow_changed: bool = False
     parent: Mapping[str, Any] = field(default_factory=dict)
@@ -119,6 +124,7 @@ class Kept(ABC):
 
     _surviving: Surviving | None = None
     _lock: BinaryIO | None = None
+    _asked, _changed = 0, False
     _private: tempfile.TemporaryDirectory[str] | None = None
     _keeping: Keeping
     _policy: Mapping[str, int] | None = None
@@ -134,7 +140,6 @@ class Kept(ABC):
         Raises:
             RunError: there is a snapshot already, or it could not be written; none is left then.
         """
-        from partitions.points import Snapshot
         from weaver.stored import is_snapshot
 
         self._alive("snapshot()")
@@ -148,20 +153,27 @@ class Kept(ABC):
                 f"Half of one and half of the other would be left after a crash.\n"
                 f"Choose another place, or remove that one."
             )
+        with self._standing():
+            self._reachable(folder)
+        self._written(folder)
+        return folder.address
+
+    def _written(self, folder: Folder) -> Manifest:
+        """Write the present state into a folder that all workers reach."""
+        from partitions.points import Snapshot
+
         while True:
             with self._standing():
-                self._reachable(folder)
                 surviving = self._surviving
                 if surviving is not None:
                     surviving.settle()  # one copy of the state at a time
                     runtime, entry = surviving.inner, surviving.entry
                 else:
-                    runtime, entry = self._runtime, 0
+                    runtime, entry = self._runtime, self._commands.asked
                 snapshot = Snapshot(runtime, entry, _Driver(self))
             with self._told():
                 try:
-                    snapshot.write(folder)
-                    return folder.address
+                    return snapshot.write(folder)
                 except (WorkerLost, TransportError):
                     if surviving is None:
                         raise
@@ -287,6 +299,7 @@ class Kept(ABC):
 
         state = stored.manifest.driver
         self._remember(state)
+        self._changed = self._changed or bool(state.get("changed", False))
         commands = self._commands
         commands.promises = []
         for text in state.get("promises", ()):
@@ -300,35 +313,43 @@ class Kept(ABC):
         commands.next = max(commands.next, int(state.get("next", 0)))
         commands.letters, commands.promised = int(state.get("letters", 0)), int(state.get("promised", 0))
         self._values.update({k: v for k, v in state.get("values", {}).items() if k in self._values})
+        commands.asked, commands.acted = int(state.get("asked", 0)), int(state.get("acted", -1))
         self._betweens.done = int(state.get("called", -1))
 
-    def _replay(self, entries: Iterator[Entry], until: int | None) -> None:
-        """Do again what came from outside after the snapshot, up to a tick; what acts at that tick is left out."""
-        from partitions.log import Promise
+    def _resumed(self) -> Resumption | None:
+        """What workers go on from; refuses a snapshot that is not of this program.
 
-        commands, betweens = self._commands, self._betweens
-        betweens.silent = True  # what functions between ticks did is in the log
-        for entry in entries:
-            if until is not None and entry.tick >= until:
-                break
-            self.step(entry.tick - self.tick)
-            if self._surviving is not None:
-                self._surviving.replay(entry)
-            else:
-                from partitions.surviving import apply
+        Raises:
+            RunError: it is of another app, or of another version of it.
+        """
+        keeping = self._keeping
+        stored = keeping.resume or keeping.again
+        if stored is None:
+            return None
+        from weaver.changed import resumption
 
-                for one in entry.inputs:
-                    apply(self._runtime, one)
-            commands.promises += [one for one in entry.inputs if isinstance(one, Promise)]
-            pending = set(entry.driver.get("pending", ()))
-            commands.promises = [one for one in commands.promises if one.number in pending]
-            self._remember(entry.driver)
-        if until is not None:
-            self.step(until - self.tick)
-        betweens.silent = False
+        allowed = keeping.allow_changed and keeping.again is None
+        made = resumption(self.simulation, self._program, stored, allowed)
+        if stored.manifest.identity != self._program.identity:
+            self._changed = True
+        return made if keeping.resume is not None else None
 
     def _begin_keeping(self) -> None:
-        """Make the first point of a run that is kept, so that its inputs are never without one."""
+        """Lead a run to where it goes on, and make the first point, so that its inputs are never without one."""
+        keeping = self._keeping
+        entries: Iterable[Entry] = () if keeping.resume is None else keeping.resume.entries()
+        entries = entries if keeping.inputs is None else keeping.inputs
+        if keeping.resume is not None:
+            self._recall(keeping.resume)
+        if keeping.resume is not None or keeping.inputs is not None:
+            from weaver.replay import Replay
+
+            replay = Replay(self, entries)
+            if keeping.until is None:
+                replay.all()
+            else:
+                replay.before(keeping.until)
+        self._asked = self._commands.asked
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._reachable(self._points.folder)
             self._surviving.last()
@@ -372,6 +393,7 @@ class _Driver:
             "initial": {name: p.value for name, p in run.simulation.parameters.items()},
             "observations": [one.name for one in run._program.observations],
             "written": time.time(),
+            "changed": run._changed,
             "parent": dict(run._keeping.parent),
         }
 
@@ -385,6 +407,8 @@ class _Driver:
             "pending": [one.number for one in commands.promises],
             "values": dict(self._run._values),
             "called": self._run._betweens.done,
+            "asked": commands.asked,
+            "acted": commands.acted,
         }
 
     def samples(self, runtime: Runtime) -> Sequence[tuple[int, int, Value]]:

@@ -23,13 +23,14 @@ from weaver.entity import Entity, Layer
 from weaver.errors import ModelError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
-from weaver.keeping import Keeping, Kept
+from weaver.keeping import Keeping
 from weaver.launch import check_digest, check_options, compiled, row_bytes, runtime_of
 from weaver.message import Event
 from weaver.parameter import checked_settings
 from weaver.samples import Samples
 from weaver.shown import Shown
 from weaver.simulation import Simulation
+from weaver.travel import Travelled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,7 +45,7 @@ INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run(Commanded, Kept, Shown):
+class Run(Commanded, Travelled, Shown):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -85,11 +86,7 @@ class Run(Commanded, Kept, Shown):
         self._seconds, self._updates = 0.0, 0.0
         with self._told():
             self._program = compiled(simulation)
-            stored, resumed = self._keeping.resume, None
-            if stored is not None:
-                from weaver.changed import resumption
-
-                resumed = resumption(simulation, self._program, stored, self._keeping.allow_changed)
+            resumed = self._resumed()
             runtime = self._runtime = runtime_of(self._program, partitions, threads, workers, cluster, resumed)
             try:
                 if resumed is not None:
@@ -103,9 +100,6 @@ class Run(Commanded, Kept, Shown):
                 self._samples = Samples(self._program.observations, simulation.dt)
                 self._collect()
                 self._betweens = Betweens(self, simulation.betweens)
-                if stored is not None:
-                    self._recall(stored)
-                    self._replay(stored.entries(), self._keeping.until)
                 self._begin_keeping()
             except BaseException:
                 self._runtime.close()

@@ -566,6 +566,7 @@ class Simulation:
         snapshot_every: int | str | None = None,
         keep: str | Mapping[str, int] | None = None,
         ack: str = "durable",
+        at: int | None = None,
         allow_changed: bool = False,
     ) -> Run:
         """Go on from a snapshot, or from where a run that was kept in a folder had come; the bits are the same.
@@ -581,6 +582,7 @@ class Simulation:
             snapshot_every: as in `start`.
             keep: as in `start`.
             ack: as in `start`.
+            at: stand where that run stood at this tick; then it is another run, and kept only where `snapshots` says.
             allow_changed: go on although behaviors have changed since.
 
         Raises:
@@ -589,7 +591,7 @@ class Simulation:
         from weaver.run import Run
         from weaver.start import restoring
 
-        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed)
+        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed, at=at)
         return Run(self, partitions=partitions, threads=threads, workers=workers, cluster=cluster, keeping=keeping)
 
     def run(self, ticks: int, **options: Any) -> Run:

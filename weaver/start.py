@@ -18,15 +18,23 @@ def restoring(
     ack: str,
     allow_changed: bool,
     optional: bool = False,
+    at: int | None = None,
 ) -> Keeping:
     """What is kept of a run that goes on from a snapshot; arguments as in `Simulation.restore`.
 
-    With `optional` a place where there is nothing yet is no error: the run begins.
+    With `optional` a place where there is nothing yet is no error: the run begins. With `at` it stands at that tick,
+    and is another run than the one that was kept.
 
     Raises:
         RunError: there is none, or it is torn.
     """
     from weaver.stored import find, open_stored
+
+    if at is not None:
+        from weaver.history import history_at
+
+        more = {"snapshot_every": snapshot_every, "keep": keep, "ack": ack, "allow_changed": allow_changed}
+        return history_at(path).at(at, snapshots=snapshots, **more)
 
     try:
         stored = find(path) if optional else open_stored(path)
