@@ -37,10 +37,13 @@ class Seat:
         self._waiting_since: float | None = None
         self._next = float("-inf")
 
-    def follow(self) -> None:
-        """Take notice of the slot that answers the wish now."""
+    def follow(self, anew: bool) -> None:
+        """Take notice of the slot that answers the wish now; `anew`: what came of it before does not count.
+
+        A viewer lets go frames that come between its word and our answer, though they may be of the slot that stays.
+        """
         slot = self.wish.slot if self.wish is not None else None
-        if slot is not None and (not self._slots or self._slots[-1][0] is not slot):
+        if slot is not None and (anew or not self._slots or self._slots[-1][0] is not slot):
             self._slots.append((slot, 0))
         self.wake.set()
 

@@ -375,12 +375,14 @@ class Server:
             if self.plan.arrange():
                 self.wish()
             for seat in self.seats:
-                seat.follow()
+                anew = False
                 if isinstance(seat, Viewer) and seat.wish is not None and seat.wish.slot is not None:
                     answer = {"number": seat.wish.slot.number, "asked": seat.asked}
-                    if seat.answered != answer:
+                    anew = seat.answered != answer
+                    if anew:
                         seat.answered = answer
                         seat.outbox.append(json.dumps({"interest": answer}))
+                seat.follow(anew)
 
     async def keep_pace(self) -> None:
         """Adapt `every` to the run and its viewers, ten times a second."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import traceback
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import IO, Literal, Protocol
 
 from viewer.child import end, spawn
 from viewer.client import Client
@@ -21,6 +22,7 @@ from viewer.open3d_loader import probe
 from viewer.stream import Stream
 
 END_SECONDS = 2.0
+MOST_SAID = 4000
 Kind = Literal["gui", "legacy"]
 
 
@@ -47,19 +49,46 @@ class Window:
         process: the process; it ends when the window is closed.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], kind: Kind) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], kind: Kind, said: IO[bytes]) -> None:
         """Use `open_window`."""
         self.process = process
         self.kind = kind
+        self._said = said
 
     @property
     def open(self) -> bool:
         """Whether the window is still there."""
         return self.process.poll() is None
 
+    @property
+    def said(self) -> str:
+        """The end of what its process has written to stderr so far, until it is closed; "" afterwards.
+
+        It is no news while all goes well, as renderers talk much.
+        """
+        if self._said.closed:
+            return ""
+        # By position: the process writes at the end through the same open file.
+        handle = self._said.fileno()
+        size = os.fstat(handle).st_size
+        return os.pread(handle, MOST_SAID, max(0, size - MOST_SAID)).decode(errors="replace").strip()
+
+    @property
+    def fault(self) -> str | None:
+        """Three sentences if the window ended without having been asked to, else None; ask before `close`."""
+        code = self.process.poll()
+        if not code:
+            return None
+        return (
+            f"A window was to stay open until it is closed; its process ended with {code}.\n"
+            f"Nothing is seen of the run there any more. {self.said}\n"
+            "Open the page in a browser instead."
+        )
+
     def close(self) -> None:
         """Close the window, within 2 seconds."""
         end(self.process, END_SECONDS)
+        self._said.close()
 
 
 def open_window(hub: Linked, kind: Kind | None = None) -> Window | str:
@@ -87,12 +116,13 @@ def open_window(hub: Linked, kind: Kind | None = None) -> Window | str:
         missing = probe("legacy")
         if missing is not None:
             return missing
-    process = spawn("viewer.window", [kind], stderr=subprocess.DEVNULL)
+    said = tempfile.TemporaryFile()  # noqa: SIM115
+    process = spawn("viewer.window", [kind], stderr=said)
     assert process.stdin is not None
     # Not an argument: the list of processes is public, and the link holds the token.
     process.stdin.write(hub.url.encode() + b"\n")
     process.stdin.flush()
-    return Window(process, kind)
+    return Window(process, kind, said)
 
 
 def main(kind: str) -> None:

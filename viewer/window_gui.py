@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -23,6 +25,9 @@ PANEL_WIDTH = 17.0  # in heights of a letter
 POINT_PIXELS = 3.0
 CLICK_PIXELS = 4
 FAR_OFF = 1e6
+AGAIN_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+"""Filament leaves out a drawing while it is behind with an earlier one, and does not say so. The last picture of a run
+that stands still would be missing, so it is drawn again so long after its frame, unless there is another."""
 
 
 class Points:
@@ -92,6 +97,7 @@ class _Gui:
         self._low, self._high = [float(x) for x in meta["low"]], [float(x) for x in meta["high"]]
         self._points = Points(open3d, self._scene, "entities", self._low, self._high, POINT_PIXELS)
         self._meshed = False
+        self._again: deque[float] = deque()  # when to draw once more
         self._down = (0, 0)
         self._lay_out(gui)
         self.whole()
@@ -116,6 +122,7 @@ class _Gui:
         self.window.add_child(panel)
         self._widget.set_on_mouse(self._mouse)
         self.window.set_on_key(self._key)
+        self.window.set_on_tick_event(self._drawn_again)
 
         def place(_: Any) -> None:
             area, wide = self.window.content_rect, round(PANEL_WIDTH * em)
@@ -190,6 +197,15 @@ class _Gui:
         self._text.text = "\n".join(stream.told())
         self._play.text = "Play" if stream.paused else "Pause"
         self.window.post_redraw()
+        now = time.monotonic()
+        self._again = deque(now + each for each in AGAIN_SECONDS)
+
+    def _drawn_again(self) -> bool:
+        """Asked by the window every 10 ms: whether it is to be drawn without news."""
+        if not self._again or time.monotonic() < self._again[0]:
+            return False
+        self._again.popleft()
+        return True
 
 
 def run_gui(stream: Stream) -> None:

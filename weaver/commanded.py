@@ -15,6 +15,8 @@ from weaver.commands import Commands
 from weaver.entity import Entity
 from weaver.errors import RunError
 from weaver.message import Message
+from weaver.parameter import checked_settings
+from weaver.simulation import Simulation
 
 _LOGGER = logging.getLogger("weaver")
 
@@ -49,6 +51,17 @@ class Commanded(ABC):
         """Inside the block the run stands between two ticks."""
 
     _runtime: Runtime
+    simulation: Simulation
+    _fixed: dict[str, bool]
+    _values: dict[str, float]
+
+    @abstractmethod
+    def _alive(self, asked: str) -> None:
+        """Refuse what cannot be asked of a run that was stopped, or has failed."""
+
+    @abstractmethod
+    def _standing(self) -> AbstractContextManager[None]:
+        """Inside the block the run stands between two ticks."""
 
     # Part two
 
@@ -69,6 +82,34 @@ class Commanded(ABC):
                 self._commands.act(promise)
             except RunError as error:
                 _LOGGER.warning("at tick %d: %s", tick, str(error).partition("\n")[0])
+
+    def set(self, *, at: int | None = None, **values: float) -> int:
+        """Set parameters from the next tick on, or from tick `at`: `run.set(match=0.1)`; all of them or none.
+
+        Returns:
+            The tick from which they hold.
+
+        Raises:
+            ModelError: no such parameter, a value out of its range, or a parameter that was used before the start.
+        """
+        self._alive("set()")
+        made = checked_settings(self.simulation.parameters, self._fixed, self._values, values)
+        columns = {name: np.array([value]) for name, value in made.items()}
+        with self._standing():
+            return self._commands.do("set", "", np.empty(0, np.int64), columns, at)
+
+    def _settle(self, values: dict[str, Any]) -> None:
+        before = dict(self._values)
+        declared = self.simulation.parameters
+        self._values.update({n: int(v) if declared[n].integer else float(v) for n, v in values.items()})
+        try:
+            self._runtime.set_parameters(
+                np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
+                np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
+            )
+        except BaseException:
+            self._values = before
+            raise
 
     def add(self, kind: type[Entity], table: Any = None, /, *, at: int | None = None, **fields: Any) -> Added:
         """Add entities, as `Simulation.add` does, before the next tick, or before tick `at`.

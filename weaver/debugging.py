@@ -5,16 +5,18 @@ from __future__ import annotations
 import bdb
 import inspect
 import pdb
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from partitions.folder import Folder
 from partitions.manifest import Manifest
 from weaver.errors import ModelError, RunError
+from weaver.history import History
 from weaver.interpreter import Interpreter
 from weaver.parameter import Parameter
 from weaver.played_acts import Outcome
+from weaver.played_entities import row_of, rows_of
 from weaver.played_rows import Rows
 from weaver.simulation import Simulation
 from weaver.stage import Scene
@@ -73,6 +75,7 @@ class Debugger(Interpreter):
         super().__init__(sim, (folder, manifest))
         self._subject, self._say, self._stops = subject, say, stops
         self._shown, self._alone, self._left = False, False, False
+        self._acted: list[str] = []
         if self._place() is None:
             known = "; ".join(
                 f"{kind.__name__} {rows.ids[0]} to {rows.ids[-1]}"
@@ -123,18 +126,18 @@ class Debugger(Interpreter):
             self._say(f"tick {self.tick}, {turn.name}: {self._subject} is gone")
             return
         rows, row = found
-        if rows.kind not in turn.types:
-            self._take(number, turn)
-            return
         self._say(f"tick {self.tick}, {turn.name}, {rows.kind.__name__} {self._subject.id}")
-        if isinstance(turn, Diffusion):
-            self._say("  a diffusion is computed for all cells at once: only what it changes is shown")
         before = _values(rows, row)
-        for name, value in before.items():
-            self._line(name, str(value))
-        acted = self._acted = []
+        if rows.kind not in turn.types:
+            self._line("has no turn", "")
+        elif isinstance(turn, Diffusion):
+            self._line("diffuses", "with all cells at once; there is no behavior to look into")
+        else:
+            for name, value in before.items():
+                self._line(name, str(value))
+        self._acted.clear()
         self._take(number, turn)
-        if isinstance(turn, Meeting) and not acted:
+        if isinstance(turn, Meeting) and rows.kind in turn.types and not self._acted:
             self._line("met", "nobody")
         after = self._place()
         if after is None:
@@ -146,29 +149,29 @@ class Debugger(Interpreter):
             if name not in before or str(value) != str(before[name]):
                 self._line(name, f"{before.get(name)} -> {value}" if name in before else str(value))
 
-    _acted: list[str]
-
     def _line(self, word: str, text: str) -> None:
-        self._say(f"  {word:12} {text}")
+        self._say(f"  {word:12} {text}".rstrip())
 
     def _by_itself(self, turn: Turn) -> bool:
         """Whether what becomes of the subject in a turn does not hang on what others do in it."""
         found = self._place()
-        on_site = found is not None and getattr(found[0].kind, "__sites__", None) is not None
-        return isinstance(turn, Behavior) and not on_site
+        if found is None or not isinstance(turn, Behavior) or found[0].kind not in turn.types:
+            return False
+        kind = found[0].kind
+        return "position" in found[0].fields and getattr(kind, "__sites__", None) is None
 
     def _actors(self, turn: Behavior) -> Iterator[Outcome]:
         return (one for one in super()._actors(turn) if not self._alone or self._is_subject(one))
 
     def _perform(self, function: Callable[..., Any], scene: Scene, outcome: Outcome, *others: Any) -> None:
         pair = (outcome.me, *others)
-        if not self._shown or not any(self._is(one._rows, one.id) for one in pair):
+        if not self._shown or not any(self._is(rows_of(one), one.id) for one in pair):
             super()._perform(function, scene, outcome, *others)
             return
         self._acted.append(scene.turn.name)
         for one in pair if others else ():
-            if not self._is(one._rows, one.id):
-                self._line("met", f"{one._rows.kind.__name__} {one.id}: {_values(one._rows, one._row)}")
+            if not self._is(rows_of(one), one.id):
+                self._line("met", f"{rows_of(one).kind.__name__} {one.id}: {_values(rows_of(one), row_of(one))}")
         world = Witness(outcome.me, scene, outcome.acts, self._line)
         if not self._stops:
             function(outcome.me, *others, world)
@@ -216,4 +219,45 @@ def _name_parameters(function: Any, turn: Turn, values: Any) -> None:
             function.__globals__.setdefault(name, values[value.name])
 
 
-__all__ = ["Debugger", "Subject"]
+def moment(
+    simulation: Simulation, tick: int, past: History | None, changes: Mapping[str, float], threads: int = 1
+) -> tuple[Folder, Manifest]:
+    """The state with which a tick begins, computed by the compiled run: what comes from outside before it is done.
+
+    Args:
+        simulation: what runs.
+        tick: which.
+        past: of a run that was kept; None: of one that begins now.
+        changes: parameters that are set then.
+        threads: of the compiled run.
+
+    Raises:
+        RunError: that tick cannot be had, or the run ends before it.
+    """
+    from partitions.folder import Memory
+    from weaver.keeping import Keeping
+    from weaver.run import Run
+
+    known, keeping = False, Keeping()
+    if past is not None:
+        known = tick <= past.last
+        keeping = past.at(tick if known else past.last, acted=True)
+    with Run(simulation, threads=threads, keeping=keeping) as run:
+        if not known:
+            run.step(tick - run.tick)
+        if run.tick != tick:
+            raise RunError(
+                f"tick {tick} of {simulation.name} was asked for; the run ends at tick {run.tick}, because {run.ended}.\n"
+                f"There is no such tick.\n"
+                f"Choose one before that."
+            )
+        if not known:
+            with run._told():
+                run._betweens.call(tick)
+        if changes:
+            run.set(**dict(changes))
+        folder = Memory()
+        return folder, run._written(folder)
+
+
+__all__ = ["Debugger", "Subject", "moment"]

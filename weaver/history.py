@@ -62,11 +62,12 @@ class History:
         """Of the newest snapshot: it names the app, the seed, and the parameters of the start."""
         return self.snapshots[-1].manifest
 
-    def at(self, tick: int, **kept: Any) -> Keeping:
+    def at(self, tick: int, acted: bool = False, **kept: Any) -> Keeping:
         """How to start a run that stands at a tick, before what came from outside at that tick.
 
         Args:
             tick: where.
+            acted: after that.
             kept: more of `Keeping`.
 
         Raises:
@@ -83,7 +84,7 @@ class History:
             manifest = stored.manifest
             before = manifest.tick < tick or (manifest.tick == tick and manifest.driver.get("acted", -1) < tick)
             if before and manifest.entry >= self.first and _is_whole(stored):
-                inputs = _before(self.inputs(manifest.entry), tick)
+                inputs = _before(self.inputs(manifest.entry), tick + acted)
                 return Keeping(resume=stored, inputs=inputs, until=tick, parent=parent, **kept)
         if not self.begins:
             raise RunError(
@@ -93,7 +94,13 @@ class History:
                 f"Choose a later one; runs with --snapshot-every keep more."
             )
         again = self.snapshots[0] if self.snapshots else None
-        return Keeping(again=again, inputs=_before(self.inputs(0), tick), until=tick, parent=parent, **kept)
+        return Keeping(again=again, inputs=_before(self.inputs(0), tick + acted), until=tick, parent=parent, **kept)
+
+    def after(self, keeping: Keeping) -> Sequence[Entry]:
+        """What came after the tick of a run that `at` tells how to start."""
+        assert keeping.until is not None
+        first = 0 if keeping.resume is None else keeping.resume.manifest.entry
+        return [entry for entry in self.inputs(first) if entry.tick >= keeping.until]
 
     def begin(self) -> tuple[Keeping, int]:
         """How to start a run at the oldest tick, without any inputs after it, and the number of the next of them."""

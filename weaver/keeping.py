@@ -48,7 +48,7 @@ class Keeping:
         resume: what to go on from.
         again: a snapshot of a run that is begun again from its start.
         inputs: what came from outside, and is done again; None: what came after `resume`.
-        until: tick at which a replay of inputs ends; None: all are done again.
+        until: tick at which the run is to stand; None: where the last of the inputs acted.
         allow_changed: behaviors may have changed since.
         parent: the run that this one is a branch of, and at which tick.
     """
@@ -345,10 +345,9 @@ class Kept(ABC):
             from weaver.replay import Replay
 
             replay = Replay(self, entries)
-            if keeping.until is None:
-                replay.all()
-            else:
+            if keeping.until is not None:
                 replay.before(keeping.until)
+            replay.all()
         self._asked = self._commands.asked
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._reachable(self._points.folder)
@@ -394,6 +393,7 @@ class _Driver:
             "observations": [one.name for one in run._program.observations],
             "written": time.time(),
             "changed": run._changed,
+            "app_path": os.path.abspath(run.simulation.file) if run.simulation.file else "",
             "parent": dict(run._keeping.parent),
         }
 

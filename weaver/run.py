@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
 from numpy.typing import NDArray
 
 from partitions.errors import GridError, RuntimeFault, TickFault
@@ -26,7 +25,6 @@ from weaver.flight import Flight
 from weaver.keeping import Keeping
 from weaver.launch import check_digest, check_options, compiled, row_bytes, runtime_of
 from weaver.message import Event
-from weaver.parameter import checked_settings
 from weaver.samples import Samples
 from weaver.shown import Shown
 from weaver.simulation import Simulation
@@ -271,34 +269,6 @@ class Run(Commanded, Travelled, Shown):
         from weaver.drive import drive
 
         return drive(self, ticks, commands, on_progress, stopped)
-
-    def set(self, *, at: int | None = None, **values: float) -> int:
-        """Set parameters from the next tick on, or from tick `at`: `run.set(match=0.1)`; all of them or none.
-
-        Returns:
-            The tick from which they hold.
-
-        Raises:
-            ModelError: no such parameter, a value out of its range, or a parameter that was used before the start.
-        """
-        self._alive("set()")
-        made = checked_settings(self.simulation.parameters, self._fixed, self._values, values)
-        columns = {name: np.array([value]) for name, value in made.items()}
-        with self._standing():
-            return self._commands.do("set", "", np.empty(0, np.int64), columns, at)
-
-    def _settle(self, values: dict[str, Any]) -> None:
-        before = dict(self._values)
-        declared = self.simulation.parameters
-        self._values.update({n: int(v) if declared[n].integer else float(v) for n, v in values.items()})
-        try:
-            self._runtime.set_parameters(
-                np.array([self._values[n] for n, p in declared.items() if not p.integer], np.float64),
-                np.array([self._values[n] for n, p in declared.items() if p.integer], np.int64),
-            )
-        except BaseException:
-            self._values = before
-            raise
 
     # Asking
 

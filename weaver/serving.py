@@ -101,4 +101,7 @@ class Serving:
             yield window
         finally:
             if window is not None:
+                fault = window.fault
                 window.close()
+                if fault is not None:
+                    note(fault)

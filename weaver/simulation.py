@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextvars
 import inspect
-import os
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +19,7 @@ from weaver.observation import Observation, check_condition, make_observation
 from weaver.parameter import Parameter
 from weaver.sources import Added, Between, Raster, Scatter, Ties, unknown_field
 from weaver.space import Box
+from weaver.start import Startable
 from weaver.table import Table
 from weaver.turns import (
     Behavior,
@@ -34,7 +34,6 @@ from weaver.turns import (
 
 if TYPE_CHECKING:
     from weaver.geometry import Geometry
-    from weaver.run import Run
 
 _BASES = (Entity, Layer, Message, Event, Link)
 _EXAMPLES: dict[type[Declared], str] = {
@@ -49,7 +48,7 @@ settings: contextvars.ContextVar[Settings] = contextvars.ContextVar("settings", 
 
 
 @dataclass(eq=False)
-class Simulation:
+class Simulation(Startable):
     """A simulation: a box of space, entity types, behaviors, parameters and initial entities.
 
     Args:
@@ -60,6 +59,9 @@ class Simulation:
             fixes it; slower.
         name: for messages; the app file's name by default.
 
+    Attributes:
+        file: the app file, "" if it is not known.
+
     Raises:
         ModelError: a value is out of its range.
     """
@@ -69,6 +71,7 @@ class Simulation:
     dt: float = 1.0
     strict: bool = False
     name: str = ""
+    file: str = field(default="", init=False, repr=False)
     parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
     behaviors: list[Turn] = field(default_factory=list, init=False, repr=False)
     sources: list[Scatter | Added] = field(default_factory=list, init=False, repr=False)
@@ -112,7 +115,7 @@ class Simulation:
             frame = inspect.currentframe()
             caller = frame.f_back.f_back if frame and frame.f_back else None
             path = str(caller.f_globals.get("__file__", "simulation")) if caller else "simulation"
-            self.name = path.rsplit("/", 1)[-1].removesuffix(".py")
+            self.name, self.file = path.rsplit("/", 1)[-1].removesuffix(".py"), path
 
     def parameter(
         self,
@@ -515,91 +518,6 @@ class Simulation:
         from weaver.check import check
 
         return check(self)
-
-    def start(
-        self,
-        *,
-        partitions: int | None = None,
-        threads: int = 1,
-        workers: int | None = None,
-        cluster: str | None = None,
-        snapshots: str | os.PathLike[str] | None = None,
-        snapshot_every: int | str | None = None,
-        keep: str | Mapping[str, int] | None = None,
-        ack: str = "durable",
-    ) -> Run:
-        """Compile, place the entities, and return a run that stands at tick 0; use it in a `with` statement.
-
-        Args:
-            partitions: how many partitions; 1, or one per worker.
-            threads: threads of each worker.
-            workers: None runs in this process; W >= 1 runs on W Ray workers.
-            cluster: address of a Ray cluster ("auto" or host:port); a local one is started when there is none.
-            snapshots: a folder, or an address such as s3://bucket/name, in which recovery points, archived snapshots
-                and all commands are kept, so that `restore` goes on after any crash.
-            snapshot_every: ticks, or a time such as "10m", between two archived snapshots; None: only recovery points.
-            keep: which archived snapshots are kept, "daily=7,weekly=4"; None: all.
-            ack: "durable": a command is safe on disk before it is acknowledged; "applied": written, and safe within
-                seconds.
-
-        Raises:
-            ModelError, BehaviorError: the model cannot run.
-            RunError: the place for snapshots cannot be used.
-        """
-        from weaver.keeping import Keeping
-        from weaver.run import Run
-
-        return Run(
-            self, partitions=partitions, threads=threads, workers=workers, cluster=cluster,
-            keeping=Keeping(snapshots, snapshot_every, keep, ack),
-        )  # fmt: skip
-
-    def restore(
-        self,
-        path: str | os.PathLike[str],
-        *,
-        partitions: int | None = None,
-        threads: int = 1,
-        workers: int | None = None,
-        cluster: str | None = None,
-        snapshots: str | os.PathLike[str] | None = None,
-        snapshot_every: int | str | None = None,
-        keep: str | Mapping[str, int] | None = None,
-        ack: str = "durable",
-        at: int | None = None,
-        allow_changed: bool = False,
-    ) -> Run:
-        """Go on from a snapshot, or from where a run that was kept in a folder had come; the bits are the same.
-
-        Args:
-            path: a snapshot, or the folder of a run: its newest snapshot and all commands after it. That run goes on
-                being kept in its folder, unless `snapshots` names another.
-            partitions: as in `start`; it need not be that of then.
-            threads: the same.
-            workers: the same.
-            cluster: the same.
-            snapshots: where this run is kept.
-            snapshot_every: as in `start`.
-            keep: as in `start`.
-            ack: as in `start`.
-            at: stand where that run stood at this tick; then it is another run, and kept only where `snapshots` says.
-            allow_changed: go on although behaviors have changed since.
-
-        Raises:
-            RunError: there is no snapshot, it is torn, or it is of another app.
-        """
-        from weaver.run import Run
-        from weaver.start import restoring
-
-        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed, at=at)
-        return Run(self, partitions=partitions, threads=threads, workers=workers, cluster=cluster, keeping=keeping)
-
-    def run(self, ticks: int, **options: Any) -> Run:
-        """Start, run `ticks` ticks and stop; options as in `start`. The returned run still answers questions."""
-        run = self.start(**options)
-        with run:
-            run.step(ticks)
-        return run
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{k.__name__}" for k in self.entity_types) or "no entities"

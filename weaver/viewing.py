@@ -67,10 +67,13 @@ class Viewing:
         with signals.caught():
             try:
                 opened.process.wait()
+                fault = opened.fault
             except KeyboardInterrupt:
-                pass  # the window goes with the command
+                fault = None  # the window goes with the command
             finally:
                 opened.close()
+        if fault is not None:
+            raise RunError(fault)
         return 0
 
     def _recording(self) -> int:

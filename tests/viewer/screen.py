@@ -3,7 +3,6 @@
 import ctypes
 import struct
 import subprocess
-import time
 
 import numpy as np
 
@@ -32,30 +31,32 @@ class Screen:
 
     def click(self, x, y):
         """Press and let go the left button; OSError where XTest is missing."""
-        x11, test = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXtst.so.6")
-        x11.XOpenDisplay.restype = ctypes.c_void_p
-        display = ctypes.c_void_p(x11.XOpenDisplay(self.name.encode()))
-        for act in (
-            lambda: test.XTestFakeMotionEvent(display, -1, int(x), int(y), 0),
-            lambda: test.XTestFakeButtonEvent(display, 1, 1, 0),
-            lambda: test.XTestFakeButtonEvent(display, 1, 0, 0),
-        ):
-            act()
-            x11.XFlush(display)
-            time.sleep(0.3)  # the window polls the pointer; there is nothing of it to wait for
-        x11.XCloseDisplay(display)
+        self._fake(
+            lambda _, test, display: (
+                test.XTestFakeMotionEvent(display, -1, int(x), int(y), 0),
+                test.XTestFakeButtonEvent(display, 1, 1, 0),
+                test.XTestFakeButtonEvent(display, 1, 0, 0),
+            )
+        )
 
     def press(self, letter):
-        """Press and let go a key."""
+        """Press and let go a key; at once, or a busy machine would repeat it."""
+
+        def act(x11, test, display):
+            code = x11.XKeysymToKeycode(display, ctypes.c_ulong(ord(letter)))
+            test.XTestFakeKeyEvent(display, code, 1, 0)
+            test.XTestFakeKeyEvent(display, code, 0, 0)
+
+        self._fake(act)
+
+    def _fake(self, act):
+        """Let the server make events; they wait in the window's queue, in this order, until it looks."""
         x11, test = ctypes.CDLL("libX11.so.6"), ctypes.CDLL("libXtst.so.6")
         x11.XOpenDisplay.restype = ctypes.c_void_p
         x11.XKeysymToKeycode.restype = ctypes.c_ubyte
         display = ctypes.c_void_p(x11.XOpenDisplay(self.name.encode()))
-        code = x11.XKeysymToKeycode(display, ctypes.c_ulong(ord(letter)))
-        for down in (1, 0):
-            test.XTestFakeKeyEvent(display, code, down, 0)
-            x11.XFlush(display)
-            time.sleep(0.1)
+        act(x11, test, display)
+        x11.XSync(display, 0)
         x11.XCloseDisplay(display)
 
     def close(self):

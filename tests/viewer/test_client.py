@@ -25,6 +25,18 @@ def test_frames_are_of_the_last_interest_only(start):
         assert next_frame(client, 3).find("points").about["in_area"] == 1
 
 
+def test_one_who_says_late_that_the_same_is_wanted_gets_the_frame_of_a_standing_run(start):
+    hub, (publisher,) = start(world())
+    with Client(hub.url) as client:
+        watched(hub)  # it has said nothing yet, and gets the whole world
+        publisher.publish(1, birds(PLACES), force=True)
+        while client._heard(client._socket.recv(20)):
+            pass
+        client.drawn()
+        client.interest()
+        assert next_frame(client, 1).find("points").about["in_area"] == 2
+
+
 def test_texts_are_kept_by_kind_and_the_newest_wins(start):
     hub, _ = start(world())
     with Client(hub.url) as client:

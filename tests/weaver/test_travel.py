@@ -170,3 +170,62 @@ def quiet():
         me.way += pace
 
     return sim
+
+
+def weaver(*arguments, code=0):
+    from typer.testing import CliRunner
+
+    from weaver.cli import app as command
+
+    result = CliRunner().invoke(command, [str(one) for one in arguments])
+    assert result.exit_code == code, result.output
+    return result.output
+
+
+def test_replay_goes_to_a_tick(kept):
+    folder, digests = kept
+    assert "flock: 13 ticks, 39 birds, 1 worker" in weaver("replay", folder, "--at", 13)
+    assert f"digest {digests[13]}" in weaver("replay", folder, "--at", 13, "--partitions", 4)
+    assert f"digest {digests[LAST]}" in weaver("replay", folder)
+
+
+def test_replay_verifies_what_is_kept(kept, tmp_path):
+    folder, digests = kept
+    lines = weaver("replay", folder, "--verify").splitlines()
+    assert [line for line in lines if line.startswith("tick 20")] == [f"tick 20: {digests[20]}, as it was"]
+    assert len(lines) >= 3
+
+
+def test_a_snapshot_that_is_not_what_is_computed_is_found(kept, tmp_path):
+    import shutil
+
+    from partitions.folder import folder_at
+    from partitions.manifest import read_manifest, write_manifest
+
+    shutil.copytree(kept[0], tmp_path / "run")
+    place = folder_at(tmp_path / "run" / "tick-0000000000020")
+    manifest = read_manifest(place)
+    write_manifest(place, manifest.model_copy(update={"digest": "0" * 32}))
+    assert "and 00000000000000000000000000000000 was kept" in weaver("replay", tmp_path / "run", "--verify", code=1)
+
+
+def test_a_branch_of_the_command_parts_where_it_was_made(kept, tmp_path):
+    folder, digests = kept
+    text = weaver("fork", folder, "--at", 13, "--set", "push=0.9", "--snapshots", tmp_path / "b", "--ticks", 20)
+    assert digests[20] not in text and "flock: 20 ticks" in text
+    assert f"branch of   {folder} at tick 13" in weaver("snapshot", "info", tmp_path / "b")
+    lines = weaver("diff", folder, tmp_path / "b", code=1).splitlines()
+    assert lines[:2] == ["tick 14: first difference; the same at tick 13", "parameters: push 0.3 and 0.9"]
+    assert lines[2].startswith("Bird ") and "velocity.x" in lines[2]
+
+
+def test_a_run_does_not_differ_from_itself(kept):
+    assert weaver("diff", kept[0], kept[0]).splitlines() == ["no difference from tick 0 to 30"]
+
+
+def test_an_app_that_is_gone_is_asked_for(tmp_path):
+    module, sim = loaded(tmp_path)
+    with sim.start(snapshots=tmp_path / "run") as run:
+        run.step(1)
+    (tmp_path / "flock.py").rename(tmp_path / "moved.py")
+    assert "Say where it is: --app PATH" in weaver("replay", tmp_path / "run", code=2)

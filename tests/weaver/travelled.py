@@ -23,7 +23,7 @@ class Grass(wv.Layer, resolution=10.0):
     height: float = 1.0
 
 
-sim = wv.Simulation(wv.Box(40, 40), seed=3)
+sim = wv.Simulation(wv.Box(40, 40), seed=3, strict=True)
 push = sim.parameter("push", 0.1, low=0.0, high=1.0)
 sim.scatter(Bird, 30, velocity=lambda rng: rng.unit2())
 sim.observe("hungry", Bird, "count", where=lambda bird: bird.energy < 0.9)
