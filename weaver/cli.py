@@ -38,6 +38,7 @@ app = typer.Typer(
 app.add_typer(snapshots_app, name="snapshot")
 app.add_typer(travel_app)
 
+
 def _number(within: Callable[[float], bool], allowed: str, otherwise: str, example: str) -> Callable[[str], float]:
     """A reader of numbers; `otherwise` says what one that is not `within` would lead to."""
 

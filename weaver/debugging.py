@@ -247,7 +247,8 @@ def moment(
             run.step(tick - run.tick)
         if run.tick != tick:
             raise RunError(
-                f"tick {tick} of {simulation.name} was asked for; the run ends at tick {run.tick}, because {run.ended}.\n"
+                f"tick {tick} of {simulation.name} was asked for; the run ends at tick {run.tick}: "
+                f"{run.ended}.\n"
                 f"There is no such tick.\n"
                 f"Choose one before that."
             )
@@ -255,7 +256,7 @@ def moment(
             with run._told():
                 run._betweens.call(tick)
         if changes:
-            run.set(**dict(changes))
+            run.set(at=None, **changes)
         folder = Memory()
         return folder, run._written(folder)
 

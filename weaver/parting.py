@@ -22,8 +22,10 @@ def parting(
     Archived snapshots tell between which ticks it lies; from there both are computed again, tick by tick.
 
     Args:
-        a, b: what is known of the runs.
-        one, two: their apps.
+        a: what is known of one run.
+        b: what is known of the other.
+        one: the first one's app.
+        two: the other's.
         most: of each type so many are named.
         threads: of the runs.
 
@@ -82,9 +84,7 @@ def _digests(history: History) -> dict[int, str]:
 
 def _parameters(first: Run, second: Run) -> Iterator[str]:
     one, two = first.parameters, second.parameters
-    apart = [
-        f"{name} {one.get(name)} and {two.get(name)}" for name in {**one, **two} if one.get(name) != two.get(name)
-    ]
+    apart = [f"{name} {one.get(name)} and {two.get(name)}" for name in {**one, **two} if one.get(name) != two.get(name)]
     if apart:
         yield f"parameters: {', '.join(apart)}"
 

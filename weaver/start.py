@@ -137,8 +137,9 @@ def restoring(
     if at is not None:
         from weaver.history import history_at
 
-        more = {"snapshot_every": snapshot_every, "keep": keep, "ack": ack, "allow_changed": allow_changed}
-        return history_at(path).at(at, snapshots=snapshots, **more)
+        return history_at(path).at(
+            at, snapshots=snapshots, snapshot_every=snapshot_every, keep=keep, ack=ack, allow_changed=allow_changed
+        )
     try:
         stored = find(path) if optional else open_stored(path)
     except RuntimeFault as error:

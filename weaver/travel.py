@@ -110,7 +110,7 @@ class Travelled(Kept):
         run = self._another(keeping, partitions, threads, workers, cluster)
         try:
             if changes:
-                run.set(**dict(changes))
+                run.set(at=None, **changes)
         except BaseException as error:
             run.__exit__(type(error), error, error.__traceback__)
             raise

@@ -60,7 +60,7 @@ def test_print_shows_what_becomes_of_an_entity(world):
 
 
 def test_print_shows_neighbours_draws_and_acts(world):
-    app, before, _ = world
+    app, _, _ = world
     id = seen(world)
     text = weaver("debug", app, "--tick", TICK, "--entity", id, "--behavior", "hit", "--print")
     assert re.search(r"nearest +Bird within 5: Bird \d+ \(\S+ away\)", text)
@@ -112,4 +112,3 @@ def test_a_cell_is_looked_at_by_the_name_of_its_layer(world):
         f"tick {TICK}, {name}, Grass 5" for name in ("cohere", "move", "hit")
     ]
     assert any(re.match(r"  height +\S+ -> \S+$", line) for line in lines)  # what birds have deposited
-

