@@ -2,10 +2,11 @@
 
     python -m benchmarks.viewers [--quick] [--rounds N] [--seconds S] [--threads N] [--json FILE]
 
-Each pair of rounds does the same number of ticks of one flocking run, at its full speed: once with nobody watching, and
-once with three viewers that want different things, and a fourth that was sent a frame and never answers. Which goes
-first alternates. Viewers are processes of their own on the same machine, so on a machine without spare cores they and
-the hub take time from the run too; what they took is printed. The loss is that of the median pair.
+Two runs with the same seed take turns. Nobody ever watches one; three viewers that want different things watch the
+other, and a fourth that was sent a frame and never answers. A pair of rounds are the same ticks of both, at full speed
+and one right after the other; which goes first alternates. So flocks that get dense, and what else the machine does,
+meet both. Viewers are processes of their own on the same machine, so on a machine without spare cores they and the hub
+take time from the run too; what they took is printed. The loss is that of the median pair.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,6 @@ def watch() -> None:
         ended = threading.Event()
         threading.Thread(target=lambda: (sys.stdin.read(), ended.set()), daemon=True).start()
         client.drawn()
-        began = time.monotonic()
         while not ended.is_set():
             try:
                 client.frame(0.05)
@@ -66,8 +65,7 @@ def watch() -> None:
                 continue
             client.drawn()
             frames += 1
-        seconds = time.monotonic() - began
-    print(json.dumps({"hz": frames / seconds, "megabytes": client.bytes / seconds / 1e6}), flush=True)
+    print(json.dumps({"frames": frames, "bytes": client.bytes}), flush=True)
 
 
 class Viewers:
@@ -114,20 +112,9 @@ def spent(pids: list[int]) -> float:
     return total / TICK
 
 
-@contextmanager
-def watched(hub: Hub, run: Run, wanted: list[dict[str, Any]], seen: list[dict[str, float]]) -> Iterator[list[int]]:
-    """While viewers watch; gives their process ids."""
-    viewers = Viewers(hub, run, wanted)
-    try:
-        yield viewers.pids
-    finally:
-        seen += viewers.close()
-        while hub.viewers:
-            time.sleep(0.01)  # until the hub has told that the last has left
-
-
 def step(run: Run, ticks: int) -> tuple[float, float]:
     """Seconds that so many ticks take, by the clock and of this process."""
+    run.step(max(1, ticks // 4))  # the hub learns how fast the run is
     began, own = time.perf_counter(), time.process_time()
     run.step(ticks)
     return time.perf_counter() - began, time.process_time() - own
@@ -139,36 +126,36 @@ def measure(n: int, side: float, threads: int, rounds: int, seconds: float) -> d
     Returns:
         n, ticks per round, ticks_per_second {"alone", "watched"}, loss (of the median pair), losses (of all),
         processor_loss: the same by the processor time of the run's process, which other programs disturb less;
-        viewers: frames and megabytes per second of each, hub and viewers: processors that they took.
+        viewers: frames and megabytes per second of each while the watched run was at work; hub and viewing: processors
+        that they took meanwhile.
     """
-    pairs, seen, rates = [], [], {"alone": [], "watched": []}
-    own_pairs = []
-    hub_time = viewer_time = total = 0.0
+    pairs, own_pairs, rates = [], [], {"alone": [], "watched": []}
+    hub_time = viewer_time = busy = 0.0
     with ExitStack() as stack:
-        run = stack.enter_context(flocking(n, side).start(threads=threads))
-        hub = stack.enter_context(Hub.start(world_meta(run, None)))
-        run.publish(hub)
-        run.step(3)
-        began = time.perf_counter()
-        run.step(10)
-        ticks = max(10, int(10 * seconds / (time.perf_counter() - began)))
-        for turn in range(rounds):
-            took, own = {}, {}
-            for kind in ("alone", "watched")[:: 1 if turn % 2 == 0 else -1]:
-                if kind == "alone":
-                    took[kind], own[kind] = step(run, ticks)
-                    continue
-                with watched(hub, run, interests(side), seen) as pids:
-                    run.step(max(1, ticks // 4))  # the hub learns how fast the run is
-                    before = spent([hub.pid]), spent(pids)
-                    took[kind], own[kind] = step(run, ticks)
-                    hub_time += spent([hub.pid]) - before[0]
-                    viewer_time += spent(pids) - before[1]
-                    total += took[kind]
-            pairs.append(1.0 - took["alone"] / took["watched"])
-            own_pairs.append(1.0 - own["alone"] / own["watched"])
-            for kind in took:
-                rates[kind].append(ticks / took[kind])
+        runs = {kind: stack.enter_context(flocking(n, side).start(threads=threads)) for kind in rates}
+        hub = stack.enter_context(Hub.start(world_meta(runs["watched"], None)))
+        runs["watched"].publish(hub)
+        for run in runs.values():
+            run.step(3)
+        viewers = Viewers(hub, runs["watched"], interests(side))
+        try:
+            ticks = max(10, int(10 * seconds / step(runs["alone"], 10)[0]))
+            runs["watched"].step(runs["alone"].tick - runs["watched"].tick)
+            for turn in range(rounds):
+                took, own = {}, {}
+                for kind in ("alone", "watched")[:: 1 if turn % 2 == 0 else -1]:
+                    before, began = (spent([hub.pid]), spent(viewers.pids)), time.perf_counter()
+                    took[kind], own[kind] = step(runs[kind], ticks)
+                    if kind == "watched":
+                        hub_time += spent([hub.pid]) - before[0]
+                        viewer_time += spent(viewers.pids) - before[1]
+                        busy += time.perf_counter() - began
+                pairs.append(1.0 - took["alone"] / took["watched"])
+                own_pairs.append(1.0 - own["alone"] / own["watched"])
+                for kind in took:
+                    rates[kind].append(ticks / took[kind])
+        finally:
+            seen = viewers.close()
     return {
         "n": n,
         "ticks": ticks,
@@ -177,11 +164,10 @@ def measure(n: int, side: float, threads: int, rounds: int, seconds: float) -> d
         "loss": statistics.median(pairs),
         "losses": pairs,
         "processor_loss": statistics.median(own_pairs),
-        "viewers": [
-            {key: statistics.median(each[key] for each in seen[k::3]) for key in ("hz", "megabytes")} for k in range(3)
-        ],
-        "hub": hub_time / total,
-        "viewing": viewer_time / total,
+        "processor_losses": own_pairs,
+        "viewers": [{"hz": each["frames"] / busy, "megabytes": each["bytes"] / busy / 1e6} for each in seen],
+        "hub": hub_time / busy,
+        "viewing": viewer_time / busy,
     }
 
 
@@ -193,7 +179,8 @@ def show(result: dict[str, Any]) -> None:
     print(f"  watched  {rates['watched']:8.1f} ticks/s by three viewers, and one that has stalled")
     spread = ", ".join(f"{100 * loss:.1f}" for loss in sorted(result["losses"]))
     print(f"  loss     {100 * result['loss']:8.1f} %   (goal: at most {100 * GOAL:.0f} %; pairs: {spread})")
-    print(f"  of the run's own processor time {100 * result['processor_loss']:.1f} % went to being watched")
+    own = ", ".join(f"{100 * loss:.1f}" for loss in sorted(result["processor_losses"]))
+    print(f"  of its own processor time {100 * result['processor_loss']:.1f} % went to being watched (pairs: {own})")
     for name, each in zip(("all", "coloured", "a quarter"), result["viewers"], strict=True):
         print(f"  {name:<10} {each['hz']:5.1f} frames/s {each['megabytes']:7.2f} MB/s")
     print(f"  processors taken: hub {result['hub']:.2f}, viewers {result['viewing']:.2f}")
@@ -203,8 +190,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     """Measure, print, and return what `--json` writes."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.viewers", description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small and short: shows that it works, not how fast")
-    parser.add_argument("--rounds", type=int, help="pairs of rounds (default 7; 1 with --quick)")
-    parser.add_argument("--seconds", type=float, help="of a round (default 4; 0.5 with --quick)")
+    parser.add_argument("--rounds", type=int, help="pairs of rounds (default 15; 1 with --quick)")
+    parser.add_argument("--seconds", type=float, help="of a round (default 1; 0.5 with --quick)")
     parser.add_argument("--threads", type=int, default=1, help="of the run (default 1: the others have a core)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there too")
     parser.add_argument("--watch", action="store_true", help=argparse.SUPPRESS)
@@ -217,7 +204,7 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     sizes = {1_000: 60.0} if chosen.quick else SIZES
     results = []
     for n, side in sizes.items():
-        rounds, seconds = chosen.rounds or (1 if chosen.quick else 7), chosen.seconds or (0.5 if chosen.quick else 4.0)
+        rounds, seconds = chosen.rounds or (1 if chosen.quick else 15), chosen.seconds or (0.5 if chosen.quick else 1.0)
         results.append(measure(n, side, chosen.threads, rounds, seconds))
         show(results[-1])
     report = {"machine": facts, "goal": GOAL, "threads": chosen.threads, "results": results}

@@ -31,6 +31,7 @@ from partitions.worker import Worker
 
 if TYPE_CHECKING:
     from partitions.manifest import Part
+    from partitions.record import Plan
     from partitions.resume import Resumption
 
 
@@ -248,6 +249,10 @@ class WorkerActor:
         """See `Worker.tallies`."""
         return self._built().tallies()
 
+    def memory(self) -> dict[int, int]:
+        """See `Worker.memory`."""
+        return self._built().memory()
+
     def take_events(self, event: int) -> Entries:
         """See `Worker.take_events`."""
         return self._built().take_events(event)
@@ -281,6 +286,14 @@ class WorkerActor:
     def portion(self, interest: Interest) -> Frame:
         """See `Worker.portion`."""
         return self._built().portion(interest)
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """See `Worker.record`."""
+        self._built().record(plan, now)
+
+    def flush(self) -> None:
+        """See `Worker.flush`."""
+        self._built().flush()
 
     def close(self) -> None:
         """Say goodbye to the hub and to the other workers."""

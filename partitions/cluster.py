@@ -16,7 +16,7 @@ import numpy as np
 import ray
 from numpy.typing import NDArray
 from ray.exceptions import RayActorError, RayError, RayTaskError
-from ray.util.placement_group import PlacementGroup, placement_group, remove_placement_group
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 from ray.util.scheduling_strategies import PlacementGroupSchedulingStrategy
 
 from partitions.actor import Outcome, Place, Status, WorkerActor
@@ -32,11 +32,13 @@ from partitions.interest import Interest
 from partitions.observe import whole_samples
 from partitions.probe import compare
 from partitions.program import Given, Program
+from partitions.room import PlacementError, make_room
 from partitions.runtime import Rows, Runtime, sorted_rows
 from partitions.sums import Value
 
 if TYPE_CHECKING:
     from partitions.manifest import Part
+    from partitions.record import Plan
     from partitions.resume import Resumption
 
 GLANCE = 0.05
@@ -46,17 +48,9 @@ POLL = 0.25
 GRACE = 6.0
 """Seconds that the workers get to end after one of them has failed."""
 FAREWELL = 3.0
-"""Seconds that they get to end in `close`."""
-
-
-class PlacementError(RuntimeFault, ValueError):
-    """The Ray cluster has no room for the workers.
-
-    Attributes:
-        room: for how many it has.
-    """
-
-    room = 0
+"""Seconds that they get to end in `close`; …"""
+LAST_PARTS = 20.0
+"""… if they record and the run has not ended well, so long, to write what they hold to a disk that may be slow."""
 
 
 class Cluster(Runtime):
@@ -105,7 +99,7 @@ class Cluster(Runtime):
         self._tick = self._calls = 0
         self._failed: Exception | None = None
         self._ended: str | None = None
-        self._closed = False
+        self._closed = self._recording = False
         self._actors: list[Any] = []
         self._places: list[Place] = []
         self._group: PlacementGroup | None = None
@@ -117,7 +111,7 @@ class Cluster(Runtime):
         self._head = head or Head(address, max(os.cpu_count() or 1, workers * threads), given + given // 4)
         self._thread = threading.Thread(target=self._serve, name="cluster", daemon=True)
         try:
-            self._group = _make_room(workers, threads, timeout)
+            self._group = make_room(workers, threads, timeout)
             self._start(env or {}, timeout, resumed)
         except BaseException:
             self.close()
@@ -215,6 +209,10 @@ class Cluster(Runtime):
         parts = self._each("tallies")
         return {name: np.sum([part[name] for part in parts], axis=0, dtype=int).tolist() for name in parts[0]}
 
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take on all workers."""
+        return _summed(self._each("memory"))
+
     def take_events(self, event: int) -> Entries:
         """The events of a kind since the last call, ordered."""
         return merged(self._each("take_events", event))
@@ -263,6 +261,16 @@ class Cluster(Runtime):
         parts: list[Frame] = self._each("portion", interest)
         return parts
 
+    def record(self, plan: Plan, now: bool) -> None:
+        """Every worker records its share from now on, the present state too if `now` and if it is due."""
+        self._recording = True
+        self._each("record", plan, now)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        if self._recording:
+            self._each("flush")
+
     def worker_of(self) -> Sequence[int]:
         """Worker of each partition: contiguous numbers, so that a worker's boxes lie together."""
         return self._worker_of
@@ -296,7 +304,7 @@ class Cluster(Runtime):
         if self._thread.is_alive():
             self._requests.put(("close", 0, queue.SimpleQueue()))
             self._thread.join()
-        _outcomes([actor.close.remote() for actor in self._actors], FAREWELL)
+        _outcomes([actor.close.remote() for actor in self._actors], LAST_PARTS if self._recording else FAREWELL)
         if (
             keep or not self._head.started
         ):  # the end of a Ray of our own frees all, and asking one that is dying would hang
@@ -568,23 +576,3 @@ def _import_path() -> dict[str, str]:
     if root.name in ("site-packages", "dist-packages"):
         return {}
     return {"PYTHONPATH": os.pathsep.join(filter(None, [str(root), os.environ.get("PYTHONPATH", "")]))}
-
-
-def _make_room(workers: int, threads: int, timeout: float) -> PlacementGroup:
-    """Reserve a place per worker, spread over the nodes."""
-    sizes = [int(node["Resources"].get("CPU", 0)) for node in ray.nodes() if node["Alive"]]
-    group = None
-    if sum(size // threads for size in sizes) >= workers:
-        group = placement_group([{"CPU": threads}] * workers, strategy="SPREAD")
-        if group.wait(timeout):
-            return group
-        remove_placement_group(group)
-    free = int(ray.available_resources().get("CPU", 0))
-    error = PlacementError(
-        f"{workers} workers with {threads} CPU each were asked for; the Ray cluster has {sum(sizes)} CPU on "
-        f"{len(sizes)} node{'s' * (len(sizes) != 1)} ({' + '.join(map(str, sizes))}), {free} of them free.\n"
-        f"The workers that find no room would never start, and the others would wait for them.\n"
-        f"Use workers={min(workers, max(1, sum(size // threads for size in sizes)))}, or add nodes to the cluster."
-    )
-    error.room = sum(size // threads for size in sizes)
-    raise error

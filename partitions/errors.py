@@ -7,6 +7,10 @@ class RuntimeFault(RuntimeError):
     """Base of the errors of this package."""
 
 
+class KeepingFault(RuntimeFault):
+    """Something that was kept, or was to be, cannot be read or written; the run itself is unharmed."""
+
+
 class GridError(RuntimeFault, ValueError):
     """The box, its cells or its partitions cannot be built as asked."""
 
@@ -17,6 +21,14 @@ class TransportError(RuntimeFault, ConnectionError):
 
 class WorkerLost(RuntimeFault):
     """A worker process died; the message names it."""
+
+
+class RecordFault(RuntimeFault, OSError):
+    """A recording cannot be written or read; the message names the folder or the file, and why."""
+
+    def __str__(self) -> str:
+        """The message alone: OSError has ideas of its own."""
+        return str(self.args[0])
 
 
 class TickFault(RuntimeFault, ValueError):

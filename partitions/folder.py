@@ -10,17 +10,18 @@ import contextlib
 import os
 import secrets
 import shutil
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from partitions.errors import RuntimeFault
+from partitions.errors import KeepingFault
 
 Chunk = bytes | bytearray | memoryview
 
 
-class FolderError(RuntimeFault, OSError):
+class FolderError(KeepingFault, OSError):
     """Something could not be written, read or removed; the message names it and says why."""
 
 
@@ -105,16 +106,17 @@ class Disk(Folder):
 
     def read(self, name: str) -> memoryview:
         """See `Folder.read`."""
-        with self._telling("read", name):
-            return memoryview((self.path / name).read_bytes())
+        with self._telling("read", name), open(self.path / name, "rb", opener=_plain) as file:
+            return memoryview(file.read())
 
     def size(self, name: str) -> int | None:
         """See `Folder.size`."""
         with self._telling("looked at", name):
             try:
-                return (self.path / name).stat().st_size
+                found = (self.path / name).stat()
             except (FileNotFoundError, NotADirectoryError):
                 return None
+            return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def names(self, inside: str = "") -> list[str]:
         """See `Folder.names`."""
@@ -209,7 +211,8 @@ class Store(Folder):
 
     def inside(self, name: str) -> Store:
         """See `Folder.inside`."""
-        return Store(f"{self.address}/{name}")
+        place, mark, options = self.address.partition("?")  # options come last: s3://bucket/name?region=…
+        return Store(f"{place}/{name}{mark}{options}")
 
     def __reduce__(self) -> tuple[object, ...]:
         """By the address: connections do not travel."""
@@ -242,7 +245,7 @@ class Store(Folder):
         except FileNotFoundError:
             raise
         except Exception as error:  # of whatever library reaches it
-            raise _told(f"{self.address}/{name}", what, error) from error
+            raise _told(self.inside(name).address, what, error) from error
 
 
 class Memory(Folder):
@@ -297,6 +300,15 @@ def folder_at(address: str | os.PathLike[str]) -> Folder:
     if text.startswith("file://"):
         text = text.removeprefix("file://")
     return Store(text) if "://" in text else Disk(text)
+
+
+def _plain(path: str, flags: int) -> int:
+    """Open what is a file: whoever reads a pipe or a device may wait for ever."""
+    handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError("it is no file")
+    return handle
 
 
 def sync_folder(path: Path) -> None:

@@ -105,7 +105,8 @@ def coordinates(frame: Frame, block: Block) -> NDArray[np.float64]:
 
 def encode(frame: Frame) -> bytes:
     """Bytes of a frame or part; `decode` gives it back exactly."""
-    listed, chunks = [], []
+    listed: list[dict[str, Any]] = []
+    chunks: list[Array | bytes] = []
     for block in frame.blocks:
         arrays = []
         for name, values in block.arrays.items():
@@ -113,9 +114,8 @@ def encode(frame: Frame) -> bytes:
             if kind not in DTYPES:
                 raise TypeError(f"{block.kind}.{name} has dtype {values.dtype}; a frame holds {', '.join(DTYPES)}")
             arrays.append([name, kind, list(values.shape)])
-            data = np.ascontiguousarray(values, f"<{kind}").tobytes()
-            chunks.append(data)
-            chunks.append(b"\0" * (-len(data) % _ALIGNED))
+            chunks.append(np.ascontiguousarray(values, f"<{kind}"))  # joined below as bytes, copied once
+            chunks.append(b"\0" * (-values.nbytes % _ALIGNED))
         listed.append({"kind": block.kind, "about": dict(block.about), "arrays": arrays})
     head = json.dumps(
         {

@@ -143,6 +143,7 @@ class Search:
         count: initial entities of the type: caps the number of cells.
         shape: cells per axis of a raster, whose cells are given; empty for a type whose cells can be chosen.
         border: cells that are seen beyond the rim of a raster, also beyond an end of the world, where they are empty.
+        slices: cells along x for each that is as wide as the least radius, if then no more of space is seen.
     """
 
     radii: tuple[float, ...] = ()
@@ -150,6 +151,7 @@ class Search:
     count: int = 0
     shape: tuple[int, ...] = ()
     border: int = 0
+    slices: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -252,7 +254,7 @@ def make_grid(space: Space, searches: Sequence[Search], reach: float, fixed: Seq
         if s.radii:
             fine = max(min(s.radii), max(s.radii) / 4)
             most = max(MIN_CELLS, 16 * s.count)
-            per_block = _per_block(space, block_edges, fine, most)
+            per_block = _sliced(space, block_edges, _per_block(space, block_edges, fine, most), s)
         else:
             per_block = (1,) * space.dim
         edges = tuple(_divide(a, e, m) for a, e, m in zip(space.axes, block_edges, per_block, strict=True))
@@ -281,6 +283,18 @@ def _per_block(space: Space, block_edges: tuple[NDArray[np.float64], ...], fine:
         if n <= most or all(m == 1 for m in result):
             return tuple(result)
         fine *= max(1.01, (n / most) ** (1 / space.dim))
+
+
+def _sliced(
+    space: Space, block_edges: tuple[NDArray[np.float64], ...], per_block: tuple[int, ...], search: Search
+) -> tuple[int, ...]:
+    """Cut cells along x where that lets who looks see less beyond the radius."""
+    axis, m, radius = space.axes[0], per_block[0], search.radii[0]
+    if search.slices == 1 or np.diff(block_edges[0]).min() / axis.quantum < 2 * m * search.slices:
+        return per_block
+    whole, cut = _divide(axis, block_edges[0], m), _divide(axis, block_edges[0], m * search.slices)
+    seen, less = ((2 * scan_width(edges, radius, axis.periodic) + 1) / (len(edges) - 1) for edges in (whole, cut))
+    return (m * search.slices, *per_block[1:]) if less < seen else per_block
 
 
 @dataclass(frozen=True)

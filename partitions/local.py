@@ -24,6 +24,7 @@ from partitions.worker import Worker
 if TYPE_CHECKING:
     from partitions.folder import Folder
     from partitions.manifest import Part
+    from partitions.record import Plan
     from partitions.resume import Resumption
 
 
@@ -123,6 +124,10 @@ class Local(Runtime):
         """Counts since the start, see `Worker.tallies`."""
         return self._worker.tallies()
 
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take."""
+        return self._worker.memory()
+
     def take_events(self, event: int) -> Entries:
         """The events of a kind since the last call, ordered."""
         return self._worker.take_events(event)
@@ -153,6 +158,14 @@ class Local(Runtime):
     def portions(self, interest: Interest) -> list[Frame]:
         """The one part."""
         return [self._worker.portion(interest)]
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, the present state too if `now` and if it is due."""
+        self._worker.record(plan, now)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        self._worker.flush()
 
     def worker_of(self) -> Sequence[int]:
         """Everything is here."""

@@ -1,7 +1,8 @@
 """The input log: everything that came from outside, in the order in which it acted, so that a replay has it again.
 
 A state and the inputs after it are all there is to a run: ticks are recomputed to the bit. An entry is acknowledged
-when it is safe on disk; a file that ends within one was cut by a crash before that, and the piece does not count.
+when it is safe on disk; a segment that ends within one was cut by a crash before that, and the piece does not count.
+Each head has a checksum of its own, so that a flipped bit in a size is no end of the log.
 
 On a disk a segment holds many entries, and is named by the number of the first; in an object store each is a file.
 """
@@ -12,26 +13,31 @@ import hashlib
 import json
 import os
 import struct
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.command import Command, Letter, Rows
-from partitions.errors import RuntimeFault
+from partitions.errors import KeepingFault
 from partitions.folder import Disk, Folder, FolderError, Memory, sync_folder
+from partitions.manifest import Brief
 from partitions.store import Array
 
 _START = struct.Struct("<4sIQ32s")
+_CHECK = struct.Struct("<I")
+_HEAD = _START.size + _CHECK.size
 _MAGIC = b"WLG1"
 _SUFFIX = ".wlog"
 _MOST_HEAD = 1 << 28
 
 
-class LogError(RuntimeFault, ValueError):
+class LogError(KeepingFault, ValueError):
     """A log cannot be used; the message names file and reason."""
 
 
@@ -88,19 +94,16 @@ class Log:
     """Appends entries.
 
     Args:
-        folder: where the log lies.
-        first: number of the next entry.
+        folder: where the log lies; what is in it already has been read.
 
     Raises:
-        FolderError: nothing can be written there.
+        LogError: there is something else in it.
     """
 
-    def __init__(self, folder: Folder, first: int) -> None:
-        self._folder, self._next = folder, first
+    def __init__(self, folder: Folder) -> None:
+        self._folder = folder
         self._file: BinaryIO | None = None
-        self._starts: list[int] = []
-        for name in folder.names():
-            self._starts.append(_number(folder, name))
+        self._starts = [_number(folder, name) for name in folder.names()]
 
     def append(self, entry: Entry, sync: bool = True) -> None:
         """Write an entry; it is safe when this returns, unless `sync` is False: then with the next that is.
@@ -115,10 +118,7 @@ class Log:
             return
         try:
             if self._file is None:
-                self._folder.path.mkdir(parents=True, exist_ok=True)
-                self._file = open(self._folder.path / _name(entry.number), "xb", buffering=0)  # noqa: SIM115  # kept open
-                sync_folder(self._folder.path)
-                self._starts.append(entry.number)
+                self._file = self._begun(self._folder.path, entry.number)
             at = self._file.tell()
             try:
                 if self._file.write(content) != len(content):
@@ -128,8 +128,10 @@ class Log:
                 if not os.fstat(self._file.fileno()).st_nlink:
                     raise OSError(2, "the file was removed")
             except OSError:
-                self._file.truncate(at)
-                self._file.seek(at)
+                file, self._file = self._file, None  # if the piece cannot be cut off, the next segment begins
+                file.truncate(at)
+                file.seek(at)
+                self._file = file
                 raise
         except OSError as error:
             raise FolderError(
@@ -139,12 +141,34 @@ class Log:
                 f"Make room or mend the place, and ask again."
             ) from error
 
+    def _begun(self, path: Path, number: int) -> BinaryIO:
+        """A new segment. One of that number that holds nothing whole was torn by a crash, and gives way."""
+        path.mkdir(parents=True, exist_ok=True)
+        if self._folder.size(_name(number)) is not None and any(_entries(self._folder, _name(number))):
+            raise OSError(17, f"{_name(number)} is there, and holds other entries of these numbers")
+        file = open(path / _name(number), "wb", buffering=0)  # noqa: SIM115  # kept open
+        sync_folder(path)
+        if number not in self._starts:
+            self._starts.append(number)
+        return file
+
     def turn(self) -> None:
-        """Let the next entry begin a new segment, so that the older ones can be cut."""
-        if self._file is not None:
-            os.fsync(self._file.fileno())
-            self._file.close()
-            self._file = None
+        """Let the next entry begin a new segment, so that the older ones can be cut.
+
+        Raises:
+            FolderError: entries that were not safe yet could not be made so.
+        """
+        file, self._file = self._file, None
+        if file is not None:
+            with file:
+                try:
+                    os.fsync(file.fileno())
+                except OSError as error:
+                    raise FolderError(
+                        f"the input log {self._folder.address} was to be made safe; that failed: {error.strerror}.\n"
+                        f"A loss of power could lose its last entries.\n"
+                        f"Look at the disk."
+                    ) from error
 
     def cut(self, before: int) -> None:
         """Remove the segments whose entries all come before entry number `before`."""
@@ -171,13 +195,16 @@ def segments(folder: Folder) -> list[int]:
 def read_log(folder: Folder, since: int = 0) -> Iterator[Entry]:
     """The entries from number `since` on, in order.
 
+    A piece at the end of a segment that a crash has cut does not count; the next segment goes on with its number.
+
     Raises:
-        LogError: something else than the end of the last segment is torn, or entries are missing; names the file.
+        LogError: something else is torn, or entries are missing; names the file.
         FolderError: a file cannot be read.
     """
     names = sorted(folder.names(), key=lambda name: _number(folder, name))
     starts = [_number(folder, name) for name in names]
     following: int | None = None
+    tick = 0
     for k, (name, start) in enumerate(zip(names, starts, strict=True)):
         if k + 1 < len(names) and starts[k + 1] <= since:
             continue
@@ -186,12 +213,19 @@ def read_log(folder: Folder, since: int = 0) -> Iterator[Entry]:
         if following is None and start > since:
             raise _refused(folder, name, f"it begins with entry {start}; those from {since} on are missing")
         following = start
-        for entry in _entries(folder, name, last=k + 1 == len(names)):
+        for entry in _entries(folder, name):
             if entry.number != following:
                 raise _refused(folder, name, f"entry {entry.number} stands where {following} should")
-            following += 1
+            if entry.tick < tick:
+                raise _refused(folder, name, f"entry {entry.number} is of tick {entry.tick}, after one of {tick}")
+            following, tick = following + 1, entry.tick
             if entry.number >= since:
                 yield entry
+
+
+def damaged(folder: Folder, entry: Entry, reason: str) -> LogError:
+    """The error for an entry that is whole and cannot be used."""
+    return _refused(folder, f"entry {entry.number}", reason)
 
 
 def encode(entry: Entry) -> bytes:
@@ -232,8 +266,8 @@ def encode(entry: Entry) -> bytes:
     }  # fmt: skip
     text = json.dumps(head).encode()
     body = b"".join(array.tobytes() for array in arrays)
-    digest = hashlib.sha256(struct.pack("<IQ", len(text), len(body)) + text + body).digest()
-    return _START.pack(_MAGIC, len(text), len(body), digest) + text + body
+    start = _START.pack(_MAGIC, len(text), len(body), _digest(len(text), len(body), text + body))
+    return start + _CHECK.pack(zlib.crc32(start)) + text + body
 
 
 def decode(content: bytes, folder: Folder) -> Entry:
@@ -244,45 +278,51 @@ def decode(content: bytes, folder: Folder) -> Entry:
     """
     held = Memory({"entry": content})
     held.address = folder.address
-    (entry,) = _entries(held, "entry", last=False)
-    return entry
+    entries = list(_entries(held, "entry"))
+    if len(entries) != 1:
+        raise _refused(held, "entry", f"it holds {len(entries)} entries, not one")
+    return entries[0]
 
 
-def _entries(folder: Folder, name: str, last: bool) -> Iterator[Entry]:
+def _entries(folder: Folder, name: str) -> Iterator[Entry]:
+    """The whole entries of a segment."""
     try:
         content = folder.read(name)
     except FileNotFoundError:
         raise _refused(folder, name, "it is missing") from None
     at = 0
     while at < len(content):
-        if len(content) - at < _START.size:
-            if last:
-                return
-            raise _refused(folder, name, f"it is cut at byte {len(content)}")
+        if len(content) - at < _HEAD:
+            return  # a crash cut it before it was acknowledged
         magic, heads, bodies, digest = _START.unpack_from(content, at)
-        if magic != _MAGIC or heads > _MOST_HEAD:
+        (check,) = _CHECK.unpack_from(content, at + _START.size)
+        if magic != _MAGIC or heads > _MOST_HEAD or check != zlib.crc32(content[at : at + _START.size]):
             raise _refused(folder, name, f"at byte {at} no entry begins")
-        end = at + _START.size + heads + bodies
+        middle = at + _HEAD + heads
+        end = middle + bodies
         if end > len(content):
-            if last:
-                return  # a crash cut it before it was acknowledged
-            raise _refused(folder, name, f"it is cut within the entry at byte {at}")
-        middle = at + _START.size + heads
-        whole = struct.pack("<IQ", heads, bodies) + content[at + _START.size : end]
-        if hashlib.sha256(whole).digest() != digest:
+            return  # the same
+        if _digest(heads, bodies, content[at + _HEAD : end]) != digest:
             raise _refused(folder, name, f"the entry at byte {at} is not what was written: the checksum differs")
         try:
-            yield _decoded(json.loads(bytes(content[at + _START.size : middle])), content[middle:end])
-        except (KeyError, TypeError, ValueError, IndexError, RecursionError) as error:
+            entry = _decoded(json.loads(bytes(content[at + _HEAD : middle])), content[middle:end])
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             raise _refused(folder, name, f"the entry at byte {at} has no sense ({error})") from error
+        yield entry
         at = end
+
+
+def _digest(heads: int, bodies: int, content: Any) -> bytes:
+    hashed = hashlib.sha256(struct.pack("<IQ", heads, bodies))
+    hashed.update(content)
+    return hashed.digest()
 
 
 def _decoded(head: Mapping[str, Any], body: memoryview) -> Entry:
     arrays, at = [], 0
     for kind, n in head["arrays"]:
         dtype = np.dtype(kind)
-        if dtype.hasobject or not (type(n) is int and 0 <= n <= len(body)):
+        if dtype.kind not in "biuf" or type(n) is not int or not 0 <= dtype.itemsize * n <= len(body) - at:
             raise ValueError(f"an array of {n} times {kind}")
         arrays.append(np.frombuffer(body, dtype, n, at).copy())
         at += dtype.itemsize * n
@@ -309,7 +349,12 @@ def _decoded(head: Mapping[str, Any], body: memoryview) -> Entry:
             for x in one["letters"]
         ]
         inputs.append(Command(rows(one["inserts"]), rows(one["writes"]), columns(one["removals"])[""], letters))
-    return Entry(int(head["number"]), int(head["tick"]), tuple(inputs), dict(head["driver"]))
+    number, tick, driver = head["number"], head["tick"], head["driver"]
+    if type(number) is not int or type(tick) is not int or type(driver) is not dict:
+        raise ValueError(f"entry {number!r:.40} of tick {tick!r:.40}")
+    if driver:
+        Brief.model_validate(driver)
+    return Entry(number, tick, tuple(inputs), driver)
 
 
 def _name(number: int) -> str:

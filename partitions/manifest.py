@@ -10,9 +10,9 @@ import json
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
-from partitions.errors import RuntimeFault
+from partitions.errors import KeepingFault
 from partitions.folder import Folder
 from partitions.moment import Kind
 
@@ -22,13 +22,16 @@ MOST_BYTES = 1 << 30
 """No manifest is larger: observations of a long run are the most of it."""
 
 Count = Annotated[int, Field(ge=0, lt=1 << 62)]
+Ticks = Annotated[int, Field(ge=0, lt=1 << 40)]
+Int64 = Annotated[int, Field(ge=-(1 << 63), lt=1 << 63)]
+Sample = Int64 | float | list[Int64 | float]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 FileName = Annotated[str, Field(pattern=r"^[\w-]{1,200}\.arrow$")]
 Dtype = Annotated[str, Field(pattern=r"^([<|])[biuf][1248]$")]
 
 
-class SnapshotError(RuntimeFault, ValueError):
+class SnapshotError(KeepingFault, ValueError):
     """A snapshot, or what belongs to it, is missing, torn or of something else; the message names file and reason."""
 
 
@@ -71,6 +74,33 @@ class World(_Strict):
     boundaries: list[str]
 
 
+class Brief(BaseModel):
+    """The part of what the driver keeps that inputs change; see `Driver.brief` of `partitions.points`."""
+
+    model_config = ConfigDict(strict=True)
+
+    next: Count
+    letters: Count
+    promised: Count
+    pending: list[Count]
+    values: dict[str, int | FiniteFloat]
+    called: Annotated[int, Field(ge=-1, lt=1 << 40)]
+    asked: Count = 0
+    acted: Annotated[int, Field(ge=-1, lt=1 << 40)] = -1
+
+
+class Driven(Brief):
+    """What the driver keeps."""
+
+    promises: list[str]
+    initial: dict[str, int | FiniteFloat]
+    observations: list[str]
+    written: Annotated[FiniteFloat, Field(gt=-1e11, lt=1e11)]
+    parent: dict[str, Any]
+    changed: bool = False
+    app_path: str = ""
+
+
 class Manifest(_Strict):
     """What a snapshot is of.
 
@@ -99,7 +129,7 @@ class Manifest(_Strict):
 
     format: Literal[1]
     app: str
-    tick: Count
+    tick: Ticks
     entry: Count
     seed: Annotated[int, Field(ge=0, lt=1 << 64)]
     dt: float
@@ -112,11 +142,11 @@ class Manifest(_Strict):
     parts: list[Part]
     cells: dict[str, list[Count]]
     digest: Digest
-    tallies: dict[str, list[int]]
+    tallies: dict[str, list[Int64]]
     reals: list[float]
-    integers: list[int]
+    integers: list[Int64]
     ended: str | None
-    latest: dict[str, Any]
+    latest: dict[str, Sample]
     driver: dict[str, Any]
 
     @model_validator(mode="after")
@@ -129,6 +159,8 @@ class Manifest(_Strict):
                 raise ValueError(f"{part.file} is of {part.kind} {part.name!r}, which has no schema")
         if len({part.file for part in self.parts}) != len(self.parts):
             raise ValueError("a file is listed twice")
+        if self.driver:
+            Driven.model_validate(self.driver)
         return self
 
     def columns(self, kind: str, name: str) -> dict[str, str]:
@@ -164,16 +196,17 @@ def read_manifest(folder: Folder) -> Manifest:
         raise refused(folder, MANIFEST, f"it has {size} bytes, more than any")
     try:
         content = json.loads(bytes(folder.read(MANIFEST)), parse_constant=float)
+        body = content.get("manifest") if isinstance(content, dict) and set(content) == {"sha256", "manifest"} else None
+        digest = _hash(body)
     except FileNotFoundError:
         raise refused(folder, MANIFEST, "it is missing") from None
     except (ValueError, RecursionError) as error:
         raise refused(folder, MANIFEST, f"it is no JSON ({error})") from error
-    if not isinstance(content, dict) or set(content) != {"sha256", "manifest"} or type(content["manifest"]) is not dict:
+    if not isinstance(body, dict):
         raise refused(folder, MANIFEST, "it has not the two entries sha256 and manifest")
-    body = content["manifest"]
     if body.get("format") != FORMAT:
         raise refused(folder, MANIFEST, f"its format is {body.get('format')!r}; this Weaver reads {FORMAT}")
-    if content["sha256"] != _hash(body):
+    if content["sha256"] != digest:
         raise refused(folder, MANIFEST, "its content is not what was written: the checksum differs")
     try:
         return Manifest.model_validate_json(json.dumps(body))

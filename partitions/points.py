@@ -6,6 +6,7 @@ workers are on several machines, in the memory of the driver's process.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -114,7 +115,7 @@ def versions() -> dict[str, str]:
 
 
 class Snapshot:
-    """A copy of the state of a moment, not yet written; one at a time in each runtime, for the memory's sake."""
+    """A copy of the state of a moment, not yet written; one at a time in each runtime, which holds one copy."""
 
     def __init__(self, runtime: Runtime, entry: int, driver: Driver) -> None:
         """Copy the state; not during `advance`."""
@@ -124,16 +125,25 @@ class Snapshot:
         self._state, self._samples = driver.state(), list(driver.samples(runtime))
 
     def write(self, folder: Folder) -> Manifest:
-        """Write it; from any thread, once.
+        """Write it; from any thread, once. Nothing is left of one that could not be written.
 
         Raises:
-            FolderError: it could not be written; what there is of it is no snapshot.
+            FolderError: it could not be written.
             WorkerLost: a worker died.
         """
-        parts = self._runtime.write(folder) + write_samples(folder, self._samples)
-        program = self._runtime.program
-        manifest = describe(program, self._point, parts, self.tick, self.entry, self._state)
-        write_manifest(folder, manifest)
+        before = folder.names()
+        try:
+            parts = self._runtime.write(folder) + write_samples(folder, self._samples)
+            program = self._runtime.program
+            manifest = describe(program, self._point, parts, self.tick, self.entry, self._state)
+            write_manifest(folder, manifest)
+        except BaseException:
+            with contextlib.suppress(FolderError):  # the reason that is told is the first
+                for name in set(folder.names()) - set(before):
+                    folder.remove(name)
+                if not before:
+                    folder.remove("")
+            raise
         return manifest
 
 
@@ -144,6 +154,7 @@ class Points:
         kept: snapshots that are whole, oldest first.
         folder: where they lie.
         closed: the workers are being ended, so that a failure is none.
+        copying: held from when the state is copied until the copy has been written: there is one at a time.
     """
 
     def __init__(
@@ -163,6 +174,7 @@ class Points:
         self._warned = ""
         self._lock = threading.Lock()
         self.closed = False
+        self.copying = threading.Lock()
 
     @property
     def writing(self) -> bool:
@@ -171,7 +183,7 @@ class Points:
 
     def due(self) -> bool:
         """Whether it is time for another one."""
-        return time.monotonic() >= self._due and not self.writing
+        return time.monotonic() >= self._due and not self.copying.locked()
 
     def seconds(self) -> float:
         """Until the next is due."""
@@ -182,9 +194,14 @@ class Points:
         self.wait()
         if archived and any(one.tick == runtime.tick and one.archived for one in self.kept):
             return  # ticks are done again after a crash, or it is the tick that the last stretch ended with
-        began = time.perf_counter()
-        snapshot = Snapshot(runtime, entry, driver)
-        copied = time.perf_counter() - began
+        self.copying.acquire()
+        try:
+            began = time.perf_counter()
+            snapshot = Snapshot(runtime, entry, driver)
+            copied = time.perf_counter() - began
+        except BaseException:
+            self.copying.release()
+            raise
         self._due = time.monotonic() + LEAST_SECONDS
         self._thread = threading.Thread(
             target=self._write, args=(snapshot, archived, copied), name="point", daemon=True
@@ -231,21 +248,22 @@ class Points:
             snapshot.write(self.folder.inside(name))
         except (WorkerLost, TransportError):
             return  # the run itself will see to it
-        except (FolderError, OSError) as error:
+        except FolderError as error:
             self._warn(str(error))
             return
         except Exception as error:  # of Ray, too, when it is ended meanwhile
             if not self.closed:
                 self._warn(f"a recovery point of tick {snapshot.tick} was not written ({error}).")
             return
+        finally:
+            self.copying.release()
         self._warned = ""
         with self._lock:
             self.kept = [one for one in self.kept if one.name != name]
             self.kept.append(Kept(name, snapshot.tick, snapshot.entry, archived))
-            passing = [one for one in self.kept if not one.archived]
-            newest = max(self.kept, key=lambda one: (one.tick, one.entry))
+            self.kept.sort(key=lambda one: (one.tick, one.entry))
             # One more than the newest is kept: it is needed if a disk has lost what it said was safe.
-            old = sorted(passing, key=lambda one: (one.tick, one.entry))[: -2 if not newest.archived else -1]
+            old = [one for one in self.kept[:-2] if not one.archived]
             self.kept = [one for one in self.kept if one not in old]
         try:
             for one in old:

@@ -5,22 +5,18 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.frames import LEVELS, Block, Corner, Frame
-from partitions.interest import Interest, Wanted, fields_in, matching
+from partitions.frames import Block, Corner, Frame
+from partitions.glance import Glance, Those, columns_of, kernels, number_of
+from partitions.interest import Interest, Wanted
 
 __all__ = ["Cells", "Source", "portion"]
 
 Array = NDArray[Any]
-HEADINGS = ("velocity", "heading")
-"""A vector field of one of these names is shown as a direction."""
 CUBE = 64
 """Cells on the longest side of a grid in space, at most: they go by the third power."""
 
@@ -66,28 +62,28 @@ class Source(Protocol):
         """Work done since the last call, as in a block of that kind."""
 
 
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/portion_kernels.py`."""
-    from partitions.compiled import load_file  # the hub, which reads what this makes, loads no compiler
-
-    return load_file(Path(__file__).with_name("portion_kernels.py"))
-
-
 def portion(
-    source: Source, interest: Interest, tick: int, part: int = 0, parts: int = 1, load: dict[str, Any] | None = None
+    source: Source,
+    interest: Interest,
+    tick: int,
+    part: int = 0,
+    parts: int = 1,
+    load: dict[str, Any] | None = None,
+    glance: Glance | None = None,
 ) -> Frame:
     """Make one worker's part of a frame; nothing in it shares memory with the source.
 
-    `load` is what the source told already, if it was asked, since it tells everything once.
+    `load` is what the source told already, if it was asked, since it tells everything once; `glance` looks at the
+    source for several interests at this tick.
     """
     began = time.thread_time()  # by the clock, a busy machine would make views look dear
+    glance = Glance(source, (interest,)) if glance is None else glance
     low, high = _bounds(source, interest)
     blocks: list[Block] = []
     histograms = {h.type for h in interest.histograms}
     for wanted in interest.types:
         if wanted.mode != "none" or wanted.type in histograms:
-            blocks += _entities(source, interest, wanted, low, high)
+            blocks += _entities(glance.those(wanted, interest.area, low, high), interest, wanted, low, high)
     for layer, field, codes in interest.layers:
         blocks.append(_layer(source, interest, layer, field, codes, low, high))
     if interest.selected:
@@ -113,55 +109,25 @@ def _bounds(source: Source, interest: Interest) -> tuple[Corner, Corner]:
     return (low[0], low[1], low[2]), (high[0], high[1], high[2])
 
 
-def columns_of(names: Sequence[str], field: str) -> list[str]:
-    """The columns of a field: its own, or one per component or element."""
-    return [name for name in names if name == field or name.startswith(f"{field}.")]
-
-
-def _entities(source: Source, interest: Interest, wanted: Wanted, low: Corner, high: Corner) -> list[Block]:
+def _entities(those: Those, interest: Interest, wanted: Wanted, low: Corner, high: Corner) -> list[Block]:
     """The block of one entity type, and its histograms."""
-    names, dim = source.columns[wanted.type], source.dim
-    histograms = [h for h in interest.histograms if h.type == wanted.type]
-    heading = next((found for name in HEADINGS if len(found := columns_of(names, name)) == dim), [])
-    shown = wanted.fields if wanted.mode == "points" else ()
-    needed = {
-        field: columns_of(names, field) for field in {*shown, *fields_in(wanted.where), *(h.field for h in histograms)}
-    }
-    asked = [*names[:dim], *(heading if wanted.mode == "points" else []), *(c for cs in needed.values() for c in cs)]
-    ids, columns = source.rows(wanted.type, interest.area, list(dict.fromkeys(asked)))
-    places = [np.asarray(columns[name], np.float64) for name in names[:dim]]
-    kept: NDArray[np.bool_] | None = None
-    if interest.area is not None:
-        kept = np.ones(len(ids), bool)
-        for axis, values in enumerate(places):
-            kept &= (values >= low[axis]) & (values <= high[axis])
-    if wanted.where is not None:
-        met = matching(wanted.where, lambda name: [columns[c] for c in needed[name]], len(ids))
-        kept = met if kept is None else kept & met
-    if kept is not None:
-        ids, columns = ids[kept], {name: values[kept] for name, values in columns.items()}
-        places = [values[kept] for values in places]
-    fields = {field: _number([columns[c] for c in cs], cs) for field, cs in needed.items()}
-    blocks = [_histogram(wanted.type, h.field, h.bins, h.low, h.high, fields[h.field]) for h in histograms]
-    about: dict[str, Any] = {"type": wanted.type, "in_area": len(ids)}
+    blocks = [
+        _histogram(wanted.type, h.field, h.bins, h.low, h.high, those.number(h.field))
+        for h in interest.histograms
+        if h.type == wanted.type
+    ]
+    about: dict[str, Any] = {"type": wanted.type, "in_area": len(those)}
     if wanted.mode == "density":
-        blocks.append(Block("density", about, {"counts": _crowd(places, interest.grid, low, high)}))
+        blocks.append(Block("density", about, {"counts": _crowd(those.places, interest.grid, low, high)}))
     elif wanted.mode == "points":
-        arrays: dict[str, Array] = {"positions": _quantised(places, low, high), "ids": np.array(ids, np.int64)}
-        if heading:
-            arrays["heading"] = _directions([columns[name] for name in heading])
-        for k, field in enumerate(shown):
-            arrays[f"column{k}"] = np.array(fields[field], np.float32)
-        about["columns"] = [{"field": field, **_range(fields[field])} for field in shown]
+        arrays: dict[str, Array] = {"positions": those.positions, "ids": those.ids}
+        if those.heading is not None:
+            arrays["heading"] = those.heading
+        for k, field in enumerate(wanted.fields):
+            arrays[f"column{k}"] = np.array(those.number(field), np.float32)
+        about["columns"] = [{"field": field, **_range(those.number(field))} for field in wanted.fields]
         blocks.append(Block("points", about, arrays))
     return blocks
-
-
-def _number(columns: Sequence[Array], names: Sequence[str]) -> Array:
-    """One number per entity: the value, the length of a vector, the first element of an array."""
-    if len(columns) > 1 and names[0].endswith(".x"):
-        return np.asarray(np.sqrt(sum(np.square(values, dtype=np.float64) for values in columns)))
-    return columns[0]
 
 
 def _range(values: Array) -> dict[str, float | None]:
@@ -178,22 +144,6 @@ def _histogram(type: int, field: str, bins: int, low: float, high: float, values
     return Block("histogram", {**about, "min": known["low"], "max": known["high"]}, {"counts": counts.astype(np.int64)})
 
 
-def _quantised(places: Sequence[NDArray[np.float64]], low: Corner, high: Corner) -> NDArray[np.uint16]:
-    out = np.zeros((len(places[0]), 3), np.uint16)
-    for axis, values in enumerate(places):
-        width = high[axis] - low[axis]
-        if width > 0:
-            kernels().quantise(np.ascontiguousarray(values), low[axis], LEVELS / width, axis, out)
-    return out
-
-
-def _directions(columns: Sequence[Array]) -> NDArray[np.int8]:
-    x, y, z = (*(np.ascontiguousarray(c, np.float64) for c in columns), columns[0])[:3]
-    out = np.empty((len(x), 3), np.int8)
-    kernels().directions(len(columns), x, y, np.ascontiguousarray(z, np.float64), out)
-    return out
-
-
 def grid_shape(low: Corner, high: Corner, dim: int, most: int) -> tuple[int, int, int]:
     """Cells per axis (x, y, z) of a grid over the bounds: about as long as wide, at most `most` on the longest side."""
     sides = [high[k] - low[k] for k in range(dim)]
@@ -207,8 +157,8 @@ def _crowd(places: Sequence[NDArray[np.float64]], most: int, low: Corner, high: 
     shape = grid_shape(low, high, dim, most)
     counts = np.zeros(shape[::-1], np.uint32)
     scale = np.array([n / ((h - l) or 1.0) for n, l, h in zip(shape, low, high, strict=True)])
-    x, y, z = (*map(np.ascontiguousarray, places), places[0])[:3]
-    kernels().crowd(dim, x, y, np.ascontiguousarray(z), np.array(low), scale, counts)
+    x, y, z = (*places, places[0])[:3]
+    kernels().crowd(dim, x, y, z, np.array(low), scale, counts)
     return counts
 
 
@@ -236,7 +186,7 @@ def _layer(source: Source, interest: Interest, layer: int, field: str, codes: bo
         if not all(a < b for a, b in cut):
             continue
         window = tuple(slice(a - o, b - o) for (a, b), o in reversed(list(zip(cut, at, strict=True))))
-        number = _number([c[window] for c in columns], names)
+        number = number_of([c[window] for c in columns], names)
         offset = [a - b * stride for (a, _), b in zip(cut, begin, strict=True)]
         (_first_codes if codes else _pool)(number, stride, offset, values)
         touched[0] = [min(t, o // stride) for t, o in zip(touched[0], offset, strict=True)]

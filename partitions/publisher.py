@@ -17,9 +17,12 @@ import secrets
 import socket
 import struct
 import threading
+import time
+from dataclasses import replace
 from typing import Any
 
 from partitions.frames import Frame, encode
+from partitions.glance import Glance
 from partitions.interest import Interest
 from partitions.portion import Source, portion
 
@@ -75,6 +78,7 @@ class Publisher:
         self._part, self._parts = part, parts
         self._slot: list[Frame] | None = None
         self._seen = self._told = 0
+        self._sending = 0.0  # seconds of work that it took to send a frame, the last time
         self._closing = False
         self._changed = threading.Condition()
         self._socket: socket.socket | None = None
@@ -106,10 +110,12 @@ class Publisher:
         if not interests or self._closing or (self._slot is not None and not force):
             return False
         load = source.load() if any(interest.load for interest in interests) else None
+        glance = Glance(source, interests)
         frames = []
         for interest in interests:
             try:
-                frames.append(portion(source, interest, tick, self._part, self._parts, load))
+                frame = portion(source, interest, tick, self._part, self._parts, load, glance)
+                frames.append(frame if source.paced else replace(frame, cost=frame.cost + self._sending))
             except (
                 ArithmeticError,
                 LookupError,
@@ -196,9 +202,13 @@ class Publisher:
                 if seen != self._told:
                     link.sendall(PREFIX.pack(4, KIND_SEEN) + struct.pack("<I", seen))
                     self._told = seen
+                began = time.thread_time()
                 for frame in frames or ():
                     payload = encode(frame)
-                    link.sendall(PREFIX.pack(len(payload), KIND_PART) + payload)
+                    link.sendall(PREFIX.pack(len(payload), KIND_PART))
+                    link.sendall(payload)
+                if frames:
+                    self._sending = (time.thread_time() - began) / len(frames)
             except OSError as error:
                 self._hang_up(f"{type(error).__name__}: {error}")
                 return

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions import diary, mail
+from partitions.admission import check_rows
+from partitions.command import Rows
 from partitions.exchange import Exchange
 from partitions.folder import Folder
 from partitions.grid import Layout
@@ -98,8 +100,13 @@ class Restorer:
         pieces = self._slices(files[exchange.rank :: exchange.workers])
         empty = {"id": np.empty(0, np.int64), **{c.name: np.empty(0, c.dtype) for c in spec.columns}}
         for _ in range(max(rounds, default=0)):
-            columns = dict(self._completed("entity", spec.name, spec.columns, next(pieces, empty)))
-            exchange.distribute(type, columns.pop("id"), columns)
+            columns = self._completed("entity", spec.name, spec.columns, next(pieces, empty))
+            rows = Rows(type, columns.pop("id"), columns)
+            try:
+                check_rows(self._program, rows, whole=True)
+            except ValueError as error:
+                raise refused(self._resumed.folder, f"entity {spec.name}", str(error)) from error
+            exchange.distribute(type, rows.ids, columns)
 
     def cells(self, type: int, rasters: Sequence[Raster]) -> None:
         """Fill the own cells of a layer."""
@@ -123,19 +130,27 @@ class Restorer:
         """All letters of a message, of any receiver."""
         spec = self._program.messages[message]
         dtypes = {**mail.HEAD, **{c.name: c.dtype for c in spec.columns}}
-        return self._senders(self._known("message", spec.name, dtypes))
+        return self._senders(f"message {spec.name}", self._known("message", spec.name, dtypes))
 
     def events(self, event: int) -> dict[str, Array]:
         """All events of a kind; the first worker keeps them."""
         spec = self._program.events[event]
         dtypes = {**diary.HEAD, **{c.name: c.dtype for c in spec.columns}}
-        return self._senders(self._known("event", spec.name, dtypes))
+        return self._senders(f"event {spec.name}", self._known("event", spec.name, dtypes))
 
     def births(self, blocks: NDArray[np.int64], counters: NDArray[np.int64]) -> None:
-        """Set the counters of the own blocks."""
+        """Set the counters of the own blocks.
+
+        Raises:
+            SnapshotError: a block is none of this world, or has counted beyond what ids hold.
+        """
         held = self._known("births", "", COUNTER)
         block, count = held["block"], held["count"]
-        if ((block < 0) | (block >= len(counters)) | (count < 0)).any():
+        if self._resumed.manifest.identity != self._program.identity:
+            # Another radius makes other blocks. An id holds the number of a block, so it is enough that no number is
+            # counted from a lower count than before; those that there are no more are never counted on.
+            block, count = block[block < len(counters)], count[block < len(counters)]
+        if ((block < 0) | (block >= len(counters)) | (count < 0) | (count > 1 << 32)).any():
             raise refused(self._resumed.folder, "births", f"it counts blocks that the world's {len(counters)} are not")
         all_ = np.zeros(len(counters), np.int64)
         all_[block] = count
@@ -165,13 +180,17 @@ class Restorer:
         }
         return {"id": np.array(ids), **columns}
 
-    def _senders(self, held: dict[str, Array]) -> dict[str, Array]:
+    def _senders(self, what: str, held: dict[str, Array]) -> dict[str, Array]:
         """Types and phases are numbered as in the program that wrote them; give them this program's numbers."""
         manifest = self._resumed.manifest
         names = [one.name for one in manifest.schema_ if one.kind in ("entity", "layer")]
         types = [spec.name for spec in self._program.types]
         turns = [name for name, _ in self._program.turns]
         phases = [one.name for one in manifest.behaviors]
+        for column, most in (("@type", len(names)), ("@phase", len(phases)), ("@tick", manifest.tick + 1)):
+            wrong = (held[column] < -1) | (held[column] >= most)
+            if wrong.any():
+                raise refused(self._resumed.folder, what, f"{column} is {held[column][wrong][0]} of {most}")
         if names != types:
             held["@type"] = _renumbered(held["@type"], names, types)
         if phases != turns:

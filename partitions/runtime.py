@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from partitions.folder import Folder
     from partitions.log import Promise
     from partitions.manifest import Part
+    from partitions.record import Plan
     from partitions.resume import Resumption
 
 Rows = tuple[NDArray[np.int64], list[NDArray[Any]]]
@@ -117,6 +118,10 @@ class Runtime(ABC):
         """Counts since the start: "births", "deaths" and "lost" per type, "sent", "read" and "pending" per message."""
 
     @abstractmethod
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take on all workers."""
+
+    @abstractmethod
     def take_events(self, event: int) -> Entries:
         """The events of a kind since the last call, ordered by (tick, phase, type, id, sequence)."""
 
@@ -144,6 +149,22 @@ class Runtime(ABC):
     @abstractmethod
     def portions(self, interest: Interest) -> list[Frame]:
         """Every worker's part of a frame of the present state."""
+
+    @abstractmethod
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, the present state too if `now` and if it is due; not during `advance`.
+
+        Raises:
+            RecordFault: a worker cannot write to the folder.
+        """
+
+    @abstractmethod
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts, which end here; not during `advance`.
+
+        Raises:
+            RecordFault: something could not be written.
+        """
 
     @abstractmethod
     def worker_of(self) -> Sequence[int]:

@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.frames import Corner
+from partitions.glance import kernels
 from partitions.grid import Grid
-from partitions.portion import Cells, kernels
+from partitions.portion import Cells
 from partitions.program import Program
 from partitions.raster import Raster
 from partitions.store import Array, Partition, Table, triple

@@ -197,17 +197,28 @@ def read_samples(
         reader: of the snapshot.
         observations: of the program.
         names: those of the program that wrote it, by number.
+
+    Raises:
+        SnapshotError: a sample is of no tick before, or of another size than its statistic has.
     """
     numbers = {name: k for k, name in enumerate(one.name for one in observations)}
     held = reader.whole("samples", "")
     found: dict[tuple[int, int], list[Any]] = {}
+    end = reader.manifest.tick
     for tick, number, _, real, whole in zip(*(column.tolist() for column in held.values()), strict=True):
         known = numbers.get(names[number]) if 0 <= number < len(names) else None
+        if not 0 <= tick <= end:
+            raise refused(reader.folder, "samples", f"one is of tick {tick}, the snapshot of {end}")
         if known is not None:
-            found.setdefault((tick, known), []).append(whole if observations[known].statistic.whole else real)
+            statistic = observations[known].statistic
+            counted = statistic.whole or statistic.how == "histogram"
+            found.setdefault((tick, known), []).append(whole if counted else real)
     samples: list[tuple[int, int, Value]] = []
     for (tick, number), values in found.items():
         statistic = observations[number].statistic
+        size = statistic.bins[2] if statistic.bins is not None else statistic.size
+        if len(values) != size:
+            raise refused(reader.folder, "samples", f"{len(values)} values are of tick {tick}, where {size} should be")
         if statistic.how == "histogram":
             samples.append((tick, number, values))
         else:

@@ -12,7 +12,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,15 +20,18 @@ from numpy.typing import NDArray
 from partitions.command import Command
 from partitions.diary import Entries
 from partitions.errors import RuntimeFault, TransportError, WorkerLost
-from partitions.folder import Folder
+from partitions.folder import Folder, FolderError
 from partitions.frames import Frame
 from partitions.interest import Interest
 from partitions.log import Entry, Input, Log, Parameters, Promise
 from partitions.manifest import Part, read_manifest
-from partitions.points import Driver, Points
+from partitions.points import Driver, Points, Snapshot
 from partitions.resume import Resumption
 from partitions.runtime import Rows, Runtime
 from partitions.sums import Value
+
+if TYPE_CHECKING:
+    from partitions.record import Plan
 
 PATIENCE = 5
 """After so many losses without a tick of progress the run ends: the cause is not going away."""
@@ -49,7 +52,10 @@ class Surviving(Runtime):
     Attributes:
         entry: inputs done since the start.
         lost: how often workers were lost.
+        rejoin: of what is recorded drops all after a tick, and says how to go on.
     """
+
+    rejoin: Callable[[int], Plan]
 
     def __init__(
         self,
@@ -84,8 +90,9 @@ class Surviving(Runtime):
         self._told: dict[int, int] = {}
         self._hz: float | None = None
         self._published: tuple[tuple[str, int], bytes] | None = None
-        self._held = self._moving = self._recovering = False
+        self._held = self._moving = self._recovering = self._abandoned = False
         self._reached, self._crashed, self._stuck = inner.tick, -1, 0
+        self._plan: Plan | None = None
         self._newest = points.newest()
         self._closing = threading.Event()
         threading.Thread(target=self._watch, name="points", daemon=True).start()
@@ -179,7 +186,8 @@ class Surviving(Runtime):
     def _watch(self) -> None:
         """End stretches of ticks when a point is due."""
         while not self._closing.wait(max(GLANCE, min(self._points.seconds(), self._archive_seconds()))):
-            if self._moving and (self._points.due() or (self._archive_seconds() == 0.0 and not self._points.writing)):
+            free = not self._points.copying.locked()
+            if self._moving and (self._points.due() or (self._archive_seconds() == 0.0 and free)):
                 with contextlib.suppress(RuntimeFault):  # whoever waits for the ticks learns what it is
                     self._inner.hold()
 
@@ -192,6 +200,10 @@ class Surviving(Runtime):
             return self._inner.hold()
         except _LOST:
             return self.tick  # whoever is in `advance` sees to it
+
+    def abandon(self) -> None:
+        """The run is about to be ended from outside: a loss is no longer made good. From a signal handler, too."""
+        self._abandoned = True
 
     def rate(self, hz: float | None) -> None:
         """Start at most `hz` ticks per second; None: as many as possible."""
@@ -260,6 +272,10 @@ class Surviving(Runtime):
         """The type of each of these entities, -1 where there is none of that id."""
         return self._survive(lambda: self._inner.types_of(ids))
 
+    def copied(self) -> Snapshot:
+        """A copy of the state, to be written; whoever takes it holds `Points.copying` until it is."""
+        return self._survive(lambda: Snapshot(self._inner, self.entry, self._driver))
+
     def capture(self) -> None:
         """Copy the state in every worker."""
         self._inner.capture()
@@ -283,6 +299,10 @@ class Surviving(Runtime):
     def digest(self) -> str:
         """Hash of the state."""
         return self._survive(lambda: self._inner.digest())
+
+    def memory(self) -> dict[int, int]:
+        """See `Runtime.memory`."""
+        return self._survive(lambda: self._inner.memory())
 
     def counts(self) -> dict[int, int]:
         """Type -> living entities."""
@@ -315,6 +335,16 @@ class Surviving(Runtime):
     def show(self) -> None:
         """Publish the present state."""
         self._survive(lambda: self._inner.show())
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on; after a loss `rejoin` says how."""
+        self._plan = plan
+        self._survive(lambda: self._inner.record(plan, now))
+        self._survive(lambda: self._inner.flush())  # a point of this tick may be there already
+
+    def flush(self) -> None:
+        """Return when all that was recorded is in finished parts."""
+        self._survive(lambda: self._inner.flush())
 
     def portions(self, interest: Interest) -> list[Frame]:
         """Every worker's part of a frame."""
@@ -380,6 +410,8 @@ class Surviving(Runtime):
         Raises:
             WorkerLost, TransportError: too many without progress.
         """
+        if self._abandoned:
+            raise error
         self.lost += 1
         self._reached = max(self._reached, self._inner.tick)
         self._stuck = self._stuck + 1 if self._inner.tick <= self._crashed else 0
@@ -398,6 +430,8 @@ class Surviving(Runtime):
         inner = self._inner = self._inner.renewed(resumption)
         first = inner.tick
         inner.rate(None)
+        if self._plan is not None:
+            inner.record(self.rejoin(first), now=False)
         for entry in self._entries:
             if entry.number >= since:
                 inner.advance(entry.tick)
@@ -421,8 +455,11 @@ class Surviving(Runtime):
         self._newest = self._points.newest()
         oldest = min((one.entry for one in self._points.kept), default=0)
         if self._log is not None:
-            self._log.turn()
-            self._log.cut(oldest)
+            try:
+                self._log.turn()
+                self._log.cut(oldest)
+            except FolderError as error:  # what could be removed some other time is no reason to end
+                _LOGGER.warning("%s", str(error).partition("\n")[0])
         self._entries = [entry for entry in self._entries if entry.number >= oldest]
 
 

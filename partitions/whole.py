@@ -69,6 +69,6 @@ class Wholes:
             cells[box] = values[at : at + n].reshape(cells[box].shape)
             at += n
 
-    def nbytes(self) -> int:
-        """Memory of all copies, in bytes."""
-        return sum(column.nbytes for held in self.columns.values() for column in held.values())
+    def nbytes(self, type: int) -> int:
+        """Memory of the copies of a layer, in bytes."""
+        return sum(column.nbytes for column in self.columns.get(type, {}).values())

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from partitions.folder import Folder
     from partitions.manifest import Part
     from partitions.moment import Moment
+    from partitions.record import Plan, Recorder
     from partitions.resume import Resumption
 
 PIECE = 1 << 20
@@ -60,6 +61,7 @@ class Worker:
             the transport when a peer has no exchange left to make.
         relayed: the fault came from another worker.
         publisher: shows the state, if anybody looks.
+        recorder: keeps it, if it is recorded.
     """
 
     def __init__(
@@ -88,9 +90,11 @@ class Worker:
         self.fault: TickFault | None = None
         self.relayed = False
         self.publisher: Publisher | None = None
+        self.recorder: Recorder | None = None
         self.parts = [Partition(number, program.types, program.grid, layout) for number in sorted(owned)]
         self._program, self._crew, self._layout = program, Crew(threads), layout
         self._moment: Moment | None = None
+        self._mark: int | None = None
         self._kernels = program.kernels()
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, layout, self.parts, self._exchange, self._crew, self._kernels)
@@ -147,6 +151,7 @@ class Worker:
         Raises:
             SnapshotError: a file is missing, torn, or does not fit the program.
             FolderError: a file cannot be read.
+            TickFault: two entities are on one site.
         """
         from partitions.resume import Restorer, own_blocks  # only a run that is kept pays for it
 
@@ -161,6 +166,10 @@ class Worker:
         movable = [t for t, spec in enumerate(program.types) if not spec.raster]
         rebuild_all([part.tables[t] for part in self.parts for t in movable], self._crew)
         exchange.relocate(movable)
+        try:
+            ticks.claims.check(resumed.manifest.tick)
+        except (TickFault, Poisoned) as error:
+            raise self._stop(error) from None
         for m in range(len(program.messages)):
             ticks.mail.put_back(m, restorer.letters(m))
         restorer.births(own_blocks(program, self._layout, [p.number for p in self.parts]), ticks.births.counters)
@@ -189,6 +198,7 @@ class Worker:
         from partitions.resume import capture  # only a run that is kept pays for it
 
         self._moment = capture(self.tick, self._program, self._layout, self.parts, self._ticks, self.tallies())
+        self._mark = None if self.recorder is None else self.recorder.mark()
 
     def write(self, folder: Folder) -> list[Part]:
         """Write the copy into a folder, and forget it; from any thread.
@@ -198,12 +208,16 @@ class Worker:
 
         Raises:
             FolderError: it could not be written.
+            RecordFault: what was recorded before could not be.
         """
         from partitions.snapshot import write_moment
 
         moment, self._moment = self._moment, None
         assert moment is not None
-        return write_moment(folder, moment, self._program, self.rank)
+        parts = write_moment(folder, moment, self._program, self.rank)
+        if self._mark is not None and self.recorder is not None:
+            self.recorder.wait(self._mark)  # who goes on from here finds all that was recorded before
+        return parts
 
     def point(self) -> dict[str, Any]:
         """What the manifest of a snapshot of this moment says of one worker, beside its files."""
@@ -266,6 +280,7 @@ class Worker:
         Raises:
             TickFault: an entity broke a rule, here or on another worker.
             TransportError: a peer is gone.
+            RecordFault: the tick that was reached could not be recorded.
         """
         if self.fault is not None:
             raise self.fault
@@ -290,6 +305,8 @@ class Worker:
             if self.publisher is not None and self.publisher.due(self.tick):
                 self._shown.paced = self._hz is not None
                 self.publisher.publish(self.tick, self._shown)
+            if self.recorder is not None and self.recorder.due(self.tick):
+                self.recorder.take(self.tick)
             hz = self._hz
             due = max(due, started) + 1 / hz if hz else 0.0
         return self.tick
@@ -381,6 +398,36 @@ class Worker:
         """This worker's part of a frame of the present state."""
         return portion(self._shown, interest, self.tick, self.rank, self._exchange.workers)
 
+    # Recording
+
+    def record(self, plan: Plan, now: bool) -> None:
+        """Record from now on, in place of what was recorded before; `now`: the present state as well, if it is due.
+
+        Raises:
+            RecordFault: this process cannot write to the folder.
+        """
+        from partitions.record import Recorder  # brings pyarrow, which only a run that is recorded needs
+
+        self.stop_recording()
+        self.recorder = Recorder(plan, self._program.grid, self._shown, self.digest, self.rank, self._exchange.workers)
+        if now and self.recorder.due(self.tick):
+            self.recorder.take(self.tick)
+
+    def flush(self) -> None:
+        """Return when all that was recorded is on the disk, in parts of its own: none will span this tick.
+
+        Raises:
+            RecordFault: something could not be written.
+        """
+        if self.recorder is not None:
+            self.recorder.flush()
+
+    def stop_recording(self) -> None:
+        """Finish what was taken, if that can be done, and record no more."""
+        if self.recorder is not None:
+            self.recorder.close()
+            self.recorder = None
+
     def _gathered(self, type: int, names: Sequence[str]) -> tuple[NDArray[np.int64], dict[str, Array]]:
         tables = [part.tables[type] for part in self.parts]
         rows = [table.own_rows() for table in tables]
@@ -436,12 +483,16 @@ class Worker:
         movable = [t for t, spec in enumerate(self._program.types) if not spec.raster]
         return {part.number: sum(part.tables[t].n_own for t in movable) for part in self.parts}
 
-    def memory(self) -> int:
-        """Bytes that the tables take."""
-        return self._ticks.wholes.nbytes() + sum(table.nbytes() for part in self.parts for table in part.tables)
+    def memory(self) -> dict[int, int]:
+        """Type -> bytes that its tables take here, room for growth and second buffers included."""
+        return {
+            t: sum(part.tables[t].nbytes() for part in self.parts) + self._ticks.wholes.nbytes(t)
+            for t in range(len(self._program.types))
+        }
 
     def close(self) -> None:
-        """End the threads and the publisher."""
+        """End the threads, the publisher and the recorder."""
         self._crew.close()
+        self.stop_recording()
         if self.publisher is not None:
             self.publisher.close()

@@ -14,7 +14,10 @@ ALLOWED = {
     "apps": {"weaver"},
     "weaver": {"weaver", "partitions", "viewer"},
     "partitions": {"partitions"},
-    "viewer": {"viewer", *(f"partitions.{name}" for name in ("frames", "interest", "portion", "publisher", "still"))},
+    "viewer": {
+        "viewer",
+        *(f"partitions.{name}" for name in ("frames", "glance", "interest", "portion", "publisher", "still")),
+    },
 }
 OWNERS = {"ray": "partitions", "open3d": "viewer", "libusb_package": "viewer", "typer": "weaver", "rich": "weaver"}
 LONGEST = 600

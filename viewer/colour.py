@@ -107,7 +107,7 @@ def crowd(rgb: tuple[float, float, float]) -> NDArray[np.float64]:
     return np.array([oklch(0.34 + 0.63 * t, min(chroma, 0.15) * (1.25 - t * t), hue) for t in shares])
 
 
-_EXPECTED = {
+EXPECTED = {
     "empty none free dead ground road": (0.27, 0.02, 260.0),
     "green tree grown alive grass healthy forest": (0.68, 0.15, 148.0),
     "burning fire hot": (0.78, 0.19, 55.0),
@@ -126,7 +126,7 @@ _EXPECTED = {
 
 def label_colour(code: int, name: str = "") -> tuple[float, float, float]:
     """Colour of a value of an enumeration: what its name makes one expect, else hues far apart for neighbours."""
-    for words, lch in _EXPECTED.items():
+    for words, lch in EXPECTED.items():
         if name.lower() in words.split():
             return oklch(*lch)
     return oklch(0.76, 0.14, 250 + 137.508 * code)

@@ -31,6 +31,8 @@ from viewer.triangles import encode_triangles
 START_SECONDS = 30.0
 END_SECONDS = 1.5
 LONGEST_LINE = 1 << 26
+NICENESS = 5
+"""Where cores are scarce, the run goes before those who watch it."""
 MOST_WAITING = 4096
 
 
@@ -366,6 +368,7 @@ def main() -> int:
     """The hub's process: the first line of stdin says what to serve, the end of stdin ends it."""
     from viewer.recording import RecordingError
 
+    os.nice(NICENESS)
     try:
         asyncio.run(_serve())
     except (OSError, RecordingError) as error:

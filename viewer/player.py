@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.frames import Block, Corner, Frame, coordinates
-from partitions.portion import HEADINGS
+from partitions.glance import HEADINGS
 from partitions.publisher import Publisher
 from partitions.still import Still
 from viewer.hub import Hub

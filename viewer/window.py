@@ -24,6 +24,7 @@ from viewer.stream import Stream
 END_SECONDS = 2.0
 MOST_SAID = 4000
 Kind = Literal["gui", "legacy"]
+KINDS: tuple[Kind, ...] = ("gui", "legacy")
 
 
 class Linked(Protocol):
@@ -107,20 +108,19 @@ def open_window(hub: Linked, kind: Kind | None = None) -> Window | str:
             "There is no screen that it could open on.\n"
             f"Open the page in a browser instead: {hub.url}"
         )
-    missing = probe("import")
-    if missing is not None:
-        return missing
-    if kind is None:
-        kind = "gui" if probe("gui") is None else "legacy"
-    if kind == "legacy":
-        missing = probe("legacy")
-        if missing is not None:
-            return missing
+    for choice in (kind,) if kind is not None else KINDS:
+        missing = probe(choice)
+        if missing is None:
+            return _opened(hub.url, choice)
+    return missing
+
+
+def _opened(link: str, kind: Kind) -> Window:
     said = tempfile.TemporaryFile()  # noqa: SIM115
     process = spawn("viewer.window", [kind], stderr=said)
     assert process.stdin is not None
     # Not an argument: the list of processes is public, and the link holds the token.
-    process.stdin.write(hub.url.encode() + b"\n")
+    process.stdin.write(link.encode() + b"\n")
     process.stdin.flush()
     return Window(process, kind, said)
 

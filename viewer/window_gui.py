@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -122,7 +121,6 @@ class _Gui:
         self.window.add_child(panel)
         self._widget.set_on_mouse(self._mouse)
         self.window.set_on_key(self._key)
-        self.window.set_on_tick_event(self._drawn_again)
 
         def place(_: Any) -> None:
             area, wide = self.window.content_rect, round(PANEL_WIDTH * em)
@@ -200,34 +198,20 @@ class _Gui:
         now = time.monotonic()
         self._again = deque(now + each for each in AGAIN_SECONDS)
 
-    def _drawn_again(self) -> bool:
-        """Asked by the window every 10 ms: whether it is to be drawn without news."""
-        if not self._again or time.monotonic() < self._again[0]:
-            return False
-        self._again.popleft()
-        return True
+    def follow(self) -> None:
+        """Show what is new until the window is closed or the hub has ended.
+
+        No other thread posts to the window: Open3D holds the lock of its queue while it runs what was posted, and takes
+        it without letting go of the interpreter, so that the two would wait for each other now and then.
+        """
+        while not self._stream.ended and self.application.run_one_tick():  # which waits 10 ms for events
+            if self._stream.changed.is_set() and self._stream.take() is not None:
+                self.show()
+            elif self._again and time.monotonic() >= self._again[0]:
+                self._again.popleft()
+                self.window.post_redraw()
 
 
 def run_gui(stream: Stream) -> None:
     """Show until closed."""
-    shown = _Gui(load_open3d(), stream)
-
-    def follow() -> None:
-        while not stream.ended:
-            stream.changed.wait()
-            if stream.take() is None:
-                continue
-            done = threading.Event()
-
-            def show(done: threading.Event = done) -> None:
-                try:
-                    shown.show()
-                finally:
-                    done.set()
-
-            shown.application.post_to_main_thread(shown.window, show)
-            done.wait()  # one at a time, or the queue of the window would grow
-        shown.application.post_to_main_thread(shown.window, shown.application.quit)
-
-    threading.Thread(target=follow, name="window-follow", daemon=True).start()
-    shown.application.run()
+    _Gui(load_open3d(), stream).follow()

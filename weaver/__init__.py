@@ -8,7 +8,7 @@ The words are described in docs/language.md. Importing this module loads neither
 from numpy import float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64
 
 from weaver.entity import Entity, Layer
-from weaver.errors import AppError, BehaviorError, ModelError, RunError, WeaverError
+from weaver.errors import AppError, BehaviorError, ModelError, RecordError, RunError, WeaverError
 from weaver.field import Array
 from weaver.message import Event, Link, Message
 from weaver.parameter import Parameter
@@ -33,6 +33,7 @@ __all__ = [
     "Message",
     "ModelError",
     "Parameter",
+    "RecordError",
     "RunError",
     "Simulation",
     "Sites",

@@ -32,7 +32,7 @@ def event_table(
     Args:
         fields: of the event.
         entries: "@tick", "@type", "@id" and the fields' columns.
-        types: names of the entity types, by number.
+        types: names of the entity types, by number; one that the app has no more has the number -1.
         dt: length of a tick.
     """
     import pyarrow as pa
@@ -40,7 +40,7 @@ def event_table(
     head: dict[str, Any] = {
         "tick": pa.array(entries["@tick"]),
         "time": pa.array(entries["@tick"] * dt),
-        "type": pa.array([types[t] for t in entries["@type"].tolist()], pa.string()),
+        "type": pa.array([types[t] if t >= 0 else None for t in entries["@type"].tolist()], pa.string()),
         "id": pa.array(entries["@id"]),
     }
     return pa.table({**head, **{f.name: as_arrow(f, [entries[c] for c in f.columns]) for f in fields.values()}})

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from partitions.manifest import Manifest
+from partitions.manifest import MANIFEST, Manifest, refused
 from partitions.moment import schema
 from partitions.points import versions
-from partitions.program import Program
+from partitions.program import MOVED, Program
 from partitions.resume import Resumption
 from weaver.entity import fields_of
 from weaver.errors import RunError
@@ -30,6 +30,7 @@ def resumption(simulation: Simulation, program: Program, stored: Stored, allow_c
     """
     manifest = stored.manifest
     _refuse_others(program, stored)
+    _refuse_unfit(program, stored)
     if manifest.identity != program.identity:
         changes = _changes(program, manifest)
         if changes and not allow_changed:
@@ -70,6 +71,32 @@ def _refuse_others(program: Program, stored: Stored) -> None:
                 f"Cells would not be where they were.\n"
                 f"Give {name} the resolution that it had."
             )
+
+
+def _refuse_unfit(program: Program, stored: Stored) -> None:
+    """Refuse what no version of the app can have written.
+
+    Raises:
+        SnapshotError: the manifest is not what it says.
+    """
+    manifest, now = stored.manifest, schema(program)
+    then = {(one.kind, one.name): dict(one.columns) for one in manifest.schema_}
+    if manifest.identity == program.identity and then != now:
+        raise refused(stored.folder, MANIFEST, "its columns are not those of the program that it names")
+    for (kind, name), columns in then.items():
+        needed = [c for c in now.get((kind, name), {}) if c in ("id", "block", "count") or c.startswith("@")]
+        if (kind, name) in now and kind in ("entity", "layer"):
+            needed += [c for c in now[kind, name] if c.startswith("position.") and kind == "entity"]
+        if kind == "samples":
+            needed = list(now[kind, name])
+        for column in needed:
+            if column not in columns and column != MOVED:
+                raise refused(stored.folder, MANIFEST, f"{kind} {name or 'table'} has no column {column}")
+    for one in program.observations:
+        if one.name in manifest.latest and one.slots:
+            value = manifest.latest[one.name]
+            if np.size(value) != len(one.slots) or (one.statistic.whole and np.asarray(value).dtype.kind != "i"):
+                raise refused(stored.folder, MANIFEST, f"latest.{one.name} is {value!r:.60}")
 
 
 def _changes(program: Program, manifest: Manifest) -> list[str]:

@@ -87,6 +87,43 @@ def _folder(text: str) -> Path:
         raise typer.BadParameter(str(error)) from None
 
 
+def _fresh(record: Path) -> None:
+    from weaver.errors import RecordError
+    from weaver.recording import check_folder
+
+    try:
+        check_folder(record)
+    except RecordError as error:
+        raise typer.BadParameter(str(error), param_hint="'--record'") from None
+
+
+def _names(text: str) -> list[str]:
+    names = [name.strip() for name in str(text).split(",")]
+    if not all(part.isidentifier() for name in names for part in name.split(".", 1)):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed are names of types, layers, and their fields, with commas between them.\n"
+            f"Nobody could tell what to record.\n"
+            f"Write --fields Bird.position,Bird.velocity,Grass."
+        )
+    return names
+
+
+def _area(text: str) -> tuple[list[float], list[float]]:
+    try:
+        numbers = [float(number) for number in str(text).split(",")]
+    except ValueError:
+        numbers = []
+    dim = len(numbers) // 2
+    if len(numbers) not in (4, 6) or not all(a < b for a, b in zip(numbers[:dim], numbers[dim:], strict=True)):
+        raise typer.BadParameter(
+            f"{text} was asked for; allowed is the low corner and then the high one, 4 numbers in two dimensions and 6 "
+            f"in three.\n"
+            f"Nobody could be said to be inside.\n"
+            f"Write --area 0,0,100,100."
+        )
+    return numbers[:dim], numbers[dim:]
+
+
 def _public(text: str) -> str:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
@@ -147,6 +184,7 @@ _FPS = _number(
 )
 _PORT = _whole(0, 65535, "There is no such port.", "--port 8000, or 0 for a free one")
 _EVERY = _whole(1, 1 << 40, "No frame would ever be due.", "--frames-every 10")
+_RECORDED = _whole(1, (1 << 40) - 1, "No tick would ever be due.", "--every 10")
 _SEED = _whole(0, (1 << 64) - 1, "Random numbers are keyed by 64 bits of it.", "--seed 7")
 
 
@@ -196,9 +234,19 @@ def run_app(
         float | None, _option(_MEGABYTES, "MB", "Megabytes per second for all viewers together.", "--view-bandwidth")
     ] = None,
     record: Annotated[
+        Path | None, _option(Path, "DIR", "Record the run into this folder, as Parquet files.", "--record")
+    ] = None,
+    every: Annotated[int | None, _option(_RECORDED, "N", "Record the ticks that N divides; by default all.")] = None,
+    fields: Annotated[
+        Any, _option(_names, "NAMES", "Record these types, layers or fields alone: Bird.position,Grass.", "--fields")
+    ] = None,
+    area: Annotated[
+        Any, _option(_area, "CORNERS", "Record what is between these corners alone: 0,0,100,100.", "--area")
+    ] = None,
+    record_frames: Annotated[
         Path | None, _option(_folder, "DIR", "Record frames into this folder, for weaver view.", "--record-frames")
     ] = None,
-    every: Annotated[
+    frames_every: Annotated[
         int | None, _option(_EVERY, "N", "Ticks between two recorded frames, at least.", "--frames-every")
     ] = None,
     image: Annotated[Path | None, _option(_image, "FILE", "Write a picture (PNG) of the last tick.")] = None,
@@ -237,10 +285,14 @@ def run_app(
 
     if view == "none":
         _needs("--view page", ("--host", host), ("--port", port), ("--public-url", public_url))
-        if record is None:
+        if record_frames is None:
             _needs("--view page", ("--view-bandwidth", bandwidth))
+    if record_frames is None:
+        _needs("--record-frames DIR", ("--frames-every", frames_every))
     if record is None:
-        _needs("--record-frames DIR", ("--frames-every", every))
+        _needs("--record DIR", ("--every", every), ("--fields", fields), ("--area", area))
+    elif resume is None:
+        _fresh(record)
     if cluster is not None and workers is None:
         raise typer.BadParameter(
             f"{cluster} was asked for without --workers; a run on a cluster has a number of workers.\n"
@@ -256,13 +308,15 @@ def run_app(
         _needs("--resume PATH", ("--allow-changed", allow_changed or None))
     parameters = _parameters(values or [])
     serving = Serving(
-        Views(view), host or "127.0.0.1", port or 0, public_url, bandwidth and bandwidth * MEGABYTE, record, every or 1
-    )
+        Views(view), host or "127.0.0.1", port or 0, public_url, bandwidth and bandwidth * MEGABYTE, record_frames,
+        frames_every or 1,
+    )  # fmt: skip
     session = Session(
         name, seed=seed, parameters=parameters, ticks=ticks, workers=workers, threads=threads, partitions=partitions,
         cluster=cluster, rate=rate, serving=serving, image=image, observations=observations, plot=plot,
         as_json=as_json, snapshots=snapshots, snapshot_every=snapshot_every, keep=keep, resume=resume,
         allow_changed=allow_changed,
+        record=record, every=every or 1, fields=fields, area=area,
     )  # fmt: skip
     try:
         code = session.run()

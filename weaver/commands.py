@@ -65,8 +65,13 @@ class Commands:
         else:
             self._refuse_living(kind.__name__, ids)
         rows = self._rows(kind, index, ids, columns, whole=True)
+        before = self.next
         self._number(ids)
-        return ids, self.do("add", kind.__name__, rows.ids, rows.columns, at)
+        try:
+            return ids, self.do("add", kind.__name__, rows.ids, rows.columns, at)
+        except BaseException:
+            self.next = before
+            raise
 
     def update(self, kind: type[Entity], index: int, ids: Any, fields: Mapping[str, Any], at: int | None = None) -> int:
         """See `Run.update`."""
@@ -122,21 +127,19 @@ class Commands:
                 f"Write at={tick + 100}, or leave it out for now."
             )
         promise = Promise(self.promised, tick if at is None else int(at), what, name, ids, columns)
+        before = self.next, self.letters, self.promised, self.asked, self.acted
         self.asked += 1
-        if promise.tick == tick:
-            try:
-                self.act(promise)
-            except BaseException:
-                self.asked -= 1
-                raise
-            return tick
-        self.promised += 1
-        self.promises.append(promise)
         try:
-            self._runtime.promise(promise)
-        except BaseException:
-            self.promises.remove(promise)
-            self.asked -= 1
+            if promise.tick == tick:
+                self.act(promise)
+            else:
+                self.promised += 1
+                self.promises.append(promise)
+                self._runtime.promise(promise)
+        except BaseException:  # what was refused leaves no trace
+            self.next, self.letters, self.promised, self.asked, self.acted = before
+            if promise in self.promises:
+                self.promises.remove(promise)
             raise
         return promise.tick
 

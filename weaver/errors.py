@@ -32,5 +32,9 @@ class RunError(WeaverError, RuntimeError):
     """A run failed: an entity broke a rule, or a worker was lost."""
 
 
+class RecordError(RunError, OSError):
+    """A recording cannot be written, joined or read; what was finished before stays valid."""
+
+
 class AppError(WeaverError, ImportError):
     """An app file cannot be used: it is missing, holds no Simulation, or more than one."""

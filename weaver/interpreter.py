@@ -184,8 +184,8 @@ class Interpreter:
         self._stage.changed()
         self.tick = tick
 
-    def set(self, **values: float) -> None:
-        """Set parameters from the next tick on.
+    def set(self, **values: float) -> int:
+        """Set parameters from the next tick on; returns the tick.
 
         Raises:
             ModelError: there is no such parameter, or the value is out of range.
@@ -198,26 +198,27 @@ class Interpreter:
                     f"Declare it with sim.parameter({name!r}, ...)."
                 )
             self._parameters[name] = self.sim.parameters[name].checked(value)
+        return self.tick
 
     def add(self, kind: type[Entity], table: Any = None, /, **fields: Any) -> NDArray[np.int64]:
         """Add entities between two ticks, as `Run.add` does; returns their ids."""
         return self._commands.add(kind, self._stage.entities(kind).index, table, fields)[0]
 
-    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Give entities new values, as `Run.update` does."""
-        self._commands.update(kind, self._stage.entities(kind).index, ids, fields)
+    def update(self, kind: type[Entity], ids: Any, /, **fields: Any) -> int:
+        """Give entities new values, as `Run.update` does; returns the tick."""
+        return self._commands.update(kind, self._stage.entities(kind).index, ids, fields)
 
-    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> None:
-        """Update those that there are and add the others, as `Run.put` does."""
-        self._commands.put(kind, self._stage.entities(kind).index, ids, fields)
+    def put(self, kind: type[Entity], ids: Any, /, **fields: Any) -> int:
+        """Update those that there are and add the others, as `Run.put` does; returns the tick."""
+        return self._commands.put(kind, self._stage.entities(kind).index, ids, fields)
 
-    def remove(self, ids: Any, /) -> None:
-        """Take entities out, as `Run.remove` does."""
-        self._commands.remove(ids)
+    def remove(self, ids: Any, /) -> int:
+        """Take entities out, as `Run.remove` does; returns the tick."""
+        return self._commands.remove(ids)
 
-    def send(self, to: Any, message: Message, /) -> None:
-        """Send a message from outside, as `Run.send` does."""
-        self._commands.send(to, message)
+    def send(self, to: Any, message: Message, /) -> int:
+        """Send a message from outside, as `Run.send` does; returns the tick."""
+        return self._commands.send(to, message)
 
     # ---- Time ----
 

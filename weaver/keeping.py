@@ -6,25 +6,28 @@ import base64
 import contextlib
 import fcntl
 import os
+import shutil
 import tempfile
+import threading
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+import weakref
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from partitions.errors import TransportError, WorkerLost
 from partitions.folder import Disk, Folder, Memory, folder_at
-from partitions.program import Program
 from partitions.runtime import Runtime
 from partitions.sums import Value
 from weaver.archive import read_interval, read_policy, surplus
 from weaver.between import Betweens
 from weaver.commands import Commands
 from weaver.errors import ModelError, RunError
+from weaver.recorded import Recorded, RecordOptions, begin_recording
 from weaver.samples import Samples
-from weaver.simulation import Simulation
 
 if TYPE_CHECKING:
     from partitions.log import Entry
@@ -33,6 +36,7 @@ if TYPE_CHECKING:
     from partitions.points import Points
     from partitions.resume import Resumption
     from partitions.surviving import Surviving
+    from weaver.run import Run
     from weaver.stored import Stored
 
 
@@ -50,6 +54,7 @@ class Keeping:
         inputs: what came from outside, and is done again; None: what came after `resume`.
         until: tick at which the run is to stand; None: where the last of the inputs acted.
         allow_changed: behaviors may have changed since.
+        record: what is recorded.
         parent: the run that this one is a branch of, and at which tick.
     """
 
@@ -62,7 +67,13 @@ class Keeping:
     inputs: Sequence[Entry] | None = None
     until: int | None = None
     allow_changed: bool = False
+    record: RecordOptions | None = None
     parent: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is the run that was kept, and no other that begins with a state of it."""
+        return self.resume is not None and self.until is None
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -86,23 +97,15 @@ class Keeping:
             )
 
 
-class Kept(ABC):
+class Kept(Recorded):
     """Part one: what a run provides. Part two: what is kept of it."""
 
     # Part one
 
-    simulation: Simulation
-    _program: Program
-    _runtime: Runtime
     _commands: Commands
     _samples: Samples
     _betweens: Betweens
     _values: dict[str, float]
-
-    @property
-    @abstractmethod
-    def tick(self) -> int:
-        """Ticks done."""
 
     @abstractmethod
     def step(self, n: int = 1) -> int:
@@ -113,10 +116,6 @@ class Kept(ABC):
         """Refuse what cannot be asked of a run that was stopped, or has failed."""
 
     @abstractmethod
-    def _standing(self) -> AbstractContextManager[None]:
-        """Inside the block the run stands between two ticks."""
-
-    @abstractmethod
     def _told(self) -> AbstractContextManager[None]:
         """Tell what a runtime raises in the language's words."""
 
@@ -125,9 +124,10 @@ class Kept(ABC):
     _surviving: Surviving | None = None
     _lock: BinaryIO | None = None
     _asked, _changed = 0, False
-    _private: tempfile.TemporaryDirectory[str] | None = None
+    _private: Callable[[], object] | None = None
     _keeping: Keeping
     _policy: Mapping[str, int] | None = None
+    _copying: threading.Lock
 
     def snapshot(self, path: str | os.PathLike[str]) -> str:
         """Write the whole state into a new folder, or to an address such as s3://bucket/name.
@@ -153,8 +153,6 @@ class Kept(ABC):
                 f"Half of one and half of the other would be left after a crash.\n"
                 f"Choose another place, or remove that one."
             )
-        with self._standing():
-            self._reachable(folder)
         self._written(folder)
         return folder.address
 
@@ -162,21 +160,28 @@ class Kept(ABC):
         """Write the present state into a folder that all workers reach."""
         from partitions.points import Snapshot
 
+        surviving = self._surviving
         while True:
             with self._standing():
-                surviving = self._surviving
-                if surviving is not None:
-                    surviving.settle()  # one copy of the state at a time
-                    runtime, entry = surviving.inner, surviving.entry
-                else:
-                    runtime, entry = self._runtime, self._commands.asked
-                snapshot = Snapshot(runtime, entry, _Driver(self))
-            with self._told():
+                self._reachable(folder)
+                self._copying.acquire()
                 try:
-                    return snapshot.write(folder)
-                except (WorkerLost, TransportError):
                     if surviving is None:
-                        raise
+                        snapshot = Snapshot(self._runtime, self._commands.asked, _Driver(self))
+                    else:
+                        snapshot = surviving.copied()
+                except BaseException:
+                    self._copying.release()
+                    raise
+            try:
+                with self._told():
+                    try:
+                        return snapshot.write(folder)
+                    except (WorkerLost, TransportError):
+                        if surviving is None:
+                            raise
+            finally:
+                self._copying.release()
             with self._standing():
                 self._runtime.counts()  # notices the loss, and mends it
 
@@ -201,6 +206,11 @@ class Kept(ABC):
                 f"Use a folder that all nodes share, or an address such as s3://bucket/name."
             )
 
+    def abandon(self) -> None:
+        """Make no loss good any more, because the run is about to be stopped; from a signal handler, too."""
+        if self._surviving is not None:
+            self._surviving.abandon()
+
     @property
     def lost(self) -> int:
         """How often workers were lost, and the run went on."""
@@ -212,6 +222,7 @@ class Kept(ABC):
         """The runtime, wrapped so that it survives the loss of workers, and inputs outlive this process."""
         keeping = self._keeping
         if keeping.snapshots is None and runtime.workers == 1 and type(runtime).__name__ == "Local":
+            self._copying = threading.Lock()
             return runtime
         from partitions.log import Log
         from partitions.points import Points
@@ -226,39 +237,46 @@ class Kept(ABC):
             folder = self._private_folder(runtime)
         else:
             folder, kept = self._own_folder(folder_at(keeping.snapshots))
-            log = Log(folder.inside("log"), entry)
+            log = Log(folder.inside("log"))
         points = Points(folder, kept, self._thin)
         self._surviving = Surviving(
             runtime, resumed, points, log, _Driver(self), entry, every, seconds, sync=keeping.ack == "durable"
         )
-        self._points = points
+        self._surviving.rejoin = self._rejoined
+        self._points, self._copying = points, points.copying
         return self._surviving
 
     _points: Points
 
     def _private_folder(self, runtime: Runtime) -> Folder:
         """Where points lie that nobody asked for: a disk, if all workers are on this machine."""
-        self._private = tempfile.TemporaryDirectory(prefix="weaver-points-")
-        disk = Disk(self._private.name)
+        path = private_path()
+        self._private = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
+        disk = Disk(path)
         token = os.urandom(16)
         disk.write("probe", [token])
         if not runtime.unreadable(disk, "probe", token):
             disk.remove("probe")
             return disk
-        self._private.cleanup()
-        self._private = None
+        self._unlock()
         return Memory()
 
     def _own_folder(self, folder: Folder) -> tuple[Folder, Sequence[KeptSnapshot]]:
         """The folder of this run, locked; refuses one of another run."""
-        from weaver.stored import snapshots_in
+        from partitions.points import archived
+        from weaver.stored import is_snapshot, snapshots_in
 
         if isinstance(folder, Disk):
             self._locked(folder)
         resume = self._keeping.resume
         kept = snapshots_in(folder)
-        ours = resume is not None and resume.run is not None and resume.run.address == folder.address
-        if (kept or folder.names("log")) and not ours:
+        if resume is not None and resume.run is not None and resume.run.address == folder.address:
+            now = (resume.manifest.tick, resume.manifest.entry)
+            kept = [one for one in kept if (one.tick, one.entry) <= now]  # those that come after it were torn
+            for name in set(folder.names()) - {one.name for one in kept}:
+                if name.startswith("point-") or (archived(name) is not None and not is_snapshot(folder.inside(name))):
+                    folder.remove(name)  # a crash came before it was finished
+        elif kept or folder.names("log"):
             raise RunError(
                 f"snapshots were to be kept in {folder.address}; those of another run are there.\n"
                 f"One could not be told from the other.\n"
@@ -267,12 +285,18 @@ class Kept(ABC):
         return folder, kept
 
     def _locked(self, folder: Disk) -> None:
-        with self._told():
-            folder.write(".lock", [b""])
-        self._lock = open(folder.path / ".lock", "wb")  # noqa: SIM115  # held for as long as the run is there
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            self._lock = open(folder.path / ".lock", "ab")  # noqa: SIM115  # held for as long as the run is there
+        except OSError as error:
+            raise RunError(
+                f"snapshots were to be kept in {folder.address}; that failed: {error.strerror}.\n"
+                f"Nothing of the run would outlive a crash.\n"
+                f"Choose a folder that can be written."
+            ) from error
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise RunError(
                 f"snapshots were to be kept in {folder.address}; another run is keeping its own there now.\n"
                 f"The two would overwrite each other.\n"
@@ -283,18 +307,20 @@ class Kept(ABC):
         """Remove archived snapshots that no rule keeps."""
         if self._policy is None:
             return
-        from partitions.manifest import read_manifest
+        from partitions.manifest import SnapshotError, read_manifest
 
-        written = {
-            one.name: float(read_manifest(self._points.folder.inside(one.name)).driver.get("written", 0.0))
-            for one in self._points.kept
-            if one.archived
-        }
+        written = {}
+        for one in [one for one in self._points.kept if one.archived]:
+            with contextlib.suppress(SnapshotError):  # somebody has removed it
+                driver = read_manifest(self._points.folder.inside(one.name)).driver
+                written[one.name] = float(driver.get("written", 0.0))
         self._points.drop(surplus(written, self._policy))
 
     def _recall(self, stored: Stored) -> None:
         """Know again what the driver knew when the snapshot was made."""
-        from partitions.log import decode
+        from partitions.admission import check_promise
+        from partitions.log import Promise, decode
+        from partitions.manifest import MANIFEST, refused
         from partitions.snapshot import Reader, read_samples
 
         state = stored.manifest.driver
@@ -303,8 +329,14 @@ class Kept(ABC):
         commands = self._commands
         commands.promises = []
         for text in state.get("promises", ()):
-            entry = decode(base64.b64decode(text), stored.folder)
-            commands.promises += [one for one in entry.inputs if type(one).__name__ == "Promise"]  # type: ignore[misc]
+            try:
+                entry = decode(base64.b64decode(text), stored.folder)
+                for one in entry.inputs:
+                    if isinstance(one, Promise):
+                        check_promise(self._program, one, self.tick)
+                        commands.promises.append(one)
+            except ValueError as error:
+                raise refused(stored.folder, MANIFEST, f"a promise in it cannot be kept: {error}") from error
         reader = Reader(stored.folder, stored.manifest)
         self._samples.add(read_samples(reader, self._program.observations, list(state.get("observations", ()))))
 
@@ -341,6 +373,8 @@ class Kept(ABC):
         entries = entries if keeping.inputs is None else keeping.inputs
         if keeping.resume is not None:
             self._recall(keeping.resume)
+        if keeping.record is not None and keeping.until is None:  # what is done again belongs to it too
+            begin_recording(cast("Run", self), keeping.record, keeping.goes_on)
         if keeping.resume is not None or keeping.inputs is not None:
             from weaver.replay import Replay
 
@@ -348,6 +382,8 @@ class Kept(ABC):
             if keeping.until is not None:
                 replay.before(keeping.until)
             replay.all()
+        if keeping.record is not None and keeping.until is not None:
+            begin_recording(cast("Run", self), keeping.record, resumed=False)
         self._asked = self._commands.asked
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._reachable(self._points.folder)
@@ -364,14 +400,31 @@ class Kept(ABC):
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._surviving.last()
 
+    def _free(self, error: BaseException | None = None) -> None:
+        """Free the workers, and let go of the folders."""
+        try:
+            super()._free(error)
+        finally:
+            self._unlock()
+
     def _unlock(self) -> None:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
         if self._private is not None:
-            with contextlib.suppress(OSError):
-                self._private.cleanup()
+            self._private()
             self._private = None
+
+
+def private_path() -> str:
+    """A new folder, named after this process; those of processes that were killed are removed."""
+    root, head = Path(tempfile.gettempdir()), "weaver-points-"
+    for left in root.glob(f"{head}*"):
+        pid = left.name.removeprefix(head).partition("-")[0]
+        with contextlib.suppress(OSError):  # of another user
+            if pid.isdecimal() and not Path(f"/proc/{pid}").exists() and left.stat().st_uid == os.geteuid():
+                shutil.rmtree(left, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{head}{os.getpid()}-")
 
 
 class _Driver:
@@ -385,7 +438,8 @@ class _Driver:
         from partitions.log import Entry, encode
 
         run = self._run
-        commands = run._commands
+        commands, resume = run._commands, run._keeping.resume
+        parent = run._keeping.parent or ({} if resume is None else resume.manifest.driver.get("parent", {}))
         return {
             **self.brief(),
             "promises": [base64.b64encode(encode(Entry(0, 0, (one,)))).decode() for one in commands.promises],
@@ -394,7 +448,7 @@ class _Driver:
             "written": time.time(),
             "changed": run._changed,
             "app_path": os.path.abspath(run.simulation.file) if run.simulation.file else "",
-            "parent": dict(run._keeping.parent),
+            "parent": dict(parent),
         }
 
     def brief(self) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from partitions.log import Entry, Promise
+from partitions.admission import check_entry
+from partitions.folder import Folder, Memory
+from partitions.log import Entry, Promise, damaged
+from weaver.stored import LOG
 
 if TYPE_CHECKING:
     from weaver.keeping import Kept
@@ -20,9 +23,16 @@ class Replay:
     Args:
         run: stands where the inputs begin.
         entries: the inputs, in order.
+
+    Raises:
+        LogError: an input does not fit the run.
     """
 
     def __init__(self, run: Kept, entries: Iterable[Entry]) -> None:
+        stored = run._keeping.resume or run._keeping.again
+        self._where: Folder = Memory()
+        if stored is not None:
+            self._where = stored.folder if stored.run is None else stored.run.inside(LOG)
         self._run, self._entries = run, iter(entries)
         self._next = next(self._entries, None)
 
@@ -48,7 +58,12 @@ class Replay:
 
     def _enter(self, entry: Entry) -> None:
         run, commands = self._run, self._run._commands
-        run.step(max(0, entry.tick - run.tick))
+        if entry.tick < run.tick or run.step(entry.tick - run.tick) != entry.tick:
+            raise damaged(self._where, entry, f"it acts at tick {entry.tick}; the run is at {run.tick}")
+        try:
+            check_entry(run._program, entry)
+        except ValueError as error:
+            raise damaged(self._where, entry, str(error)) from error
         if run._surviving is not None:
             run._surviving.replay(entry)
         else:

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import math
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from numpy.typing import NDArray
-
-from partitions.errors import GridError, RuntimeFault, TickFault
+from partitions.errors import GridError, KeepingFault, RecordFault, RuntimeFault, TickFault
 from partitions.program import Observed
-from weaver.answers import check_fields, chosen, entity_table
-from weaver.arrow import event_table
+from weaver.asked import KEPT_BYTES, Asked
 from weaver.between import Betweens
 from weaver.commanded import Commanded
 from weaver.commands import NEVER, Commands
-from weaver.entity import Entity, Layer
-from weaver.errors import ModelError, RunError
+from weaver.errors import ModelError, RecordError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
 from weaver.keeping import Keeping
 from weaver.launch import check_digest, check_options, compiled, row_bytes, runtime_of
-from weaver.message import Event
 from weaver.samples import Samples
 from weaver.shown import Shown
 from weaver.simulation import Simulation
@@ -37,13 +33,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Run", "describe_fault"]
 
-KEPT_BYTES = 1 << 26
-"""A stopped run still answers `entities` if its world takes no more than this."""
 INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run(Commanded, Travelled, Shown):
+class Run(Asked, Commanded, Travelled, Shown):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -73,6 +67,8 @@ class Run(Commanded, Travelled, Shown):
         check_options(partitions, threads, workers, cluster)
         self._keeping = keeping or Keeping()
         self._keeping.check()
+        if self._keeping.record is not None:
+            self._keeping.record.check(simulation, self._keeping.goes_on)
         began = time.perf_counter()
         self.simulation = simulation
         self._flight: Flight | None = None
@@ -100,8 +96,7 @@ class Run(Commanded, Travelled, Shown):
                 self._betweens = Betweens(self, simulation.betweens)
                 self._begin_keeping()
             except BaseException:
-                self._runtime.close()
-                self._unlock()
+                self._free(sys.exception())
                 raise
         self._setup_seconds = time.perf_counter() - began
 
@@ -272,84 +267,6 @@ class Run(Commanded, Travelled, Shown):
 
     # Asking
 
-    def entities(
-        self,
-        kind: type[Entity],
-        fields: Sequence[str] | None = None,
-        where: Any = None,
-        area: tuple[Sequence[float], Sequence[float]] | None = None,
-    ) -> pa.Table:
-        """Collect the entities of a type, sorted by id.
-
-        Args:
-            kind: the entity type.
-            fields: names of fields; all by default.
-            where: a condition, `pyarrow.compute.field("energy") > 2`.
-            area: (low corner, high corner); only those with low <= position < high.
-
-        Returns:
-            A table with the columns `id` (int64) and the fields in their storage types; a vector is a fixed-size list,
-            an enum int64.
-
-        Raises:
-            ModelError: the simulation has no such type or field, or the area does not have the world's axes.
-            RunError: the run failed, or was stopped and its world was too large to keep.
-        """
-        index = self._index(kind)
-        dim = self.simulation.box.dim
-        check_fields(kind, dim, fields or ())
-        return chosen(self._table(index, kind), dim, fields, where, area)
-
-    def events(self, kind: type[Event]) -> pa.Table:
-        """The events of a kind that happened since the last call, ordered by (tick, behavior, type, id, sequence).
-
-        Returns:
-            Columns tick, time, type (the name), id, and the event's fields; vectors as lists.
-
-        Raises:
-            ModelError: no behavior emits such events.
-        """
-        known = [spec.name for spec in self._program.events]
-        name = getattr(kind, "__name__", str(kind))
-        if name not in known:
-            raise ModelError(
-                f"events({name}) was asked for; the behaviors emit {', '.join(known) or 'none'}.\n"
-                f"There is nothing to give.\n"
-                f"Write world.emit({name}(...)) in a behavior."
-            )
-        with self._standing():
-            entries = self._runtime.take_events(known.index(name))
-        types = [spec.name for spec in self._program.types]
-        return event_table(kind.__fields__, entries, types, self.simulation.dt)
-
-    def layer(self, layer: type[Layer], field: str | None = None) -> NDArray[Any]:
-        """Collect the values of a layer: [y, x] or [z, y, x] in storage type, row 0 at low y.
-
-        Args:
-            layer: the layer.
-            field: which field; None: the only one, or all in a structured array. Vectors have one axis more.
-
-        Raises:
-            ModelError: the simulation has no such layer, or the layer no such field.
-            RunError: the run failed, or was stopped and its world was too large to keep.
-        """
-        from weaver.layer_array import layer_array
-
-        if layer not in self.simulation.layers:
-            raise ModelError(
-                f"layer({getattr(layer, '__name__', layer)}) was asked for; the simulation has "
-                f"{', '.join(k.__name__ for k in self.simulation.layers) or 'no layers'}.\n"
-                f"There are no such cells.\n"
-                f"Name one of its layers, the class itself."
-            )
-        index = self.simulation.kinds.index(layer)
-        if self._kept is not None:
-            columns = self._kept_table(index, f"layer({layer.__name__})")
-        else:
-            with self._standing():
-                columns = self._layer_columns(index)
-        return layer_array(layer, self._program.grid.cells[index].shape, columns, field)
-
     def observations(self) -> pa.Table:
         """What was observed so far.
 
@@ -382,6 +299,19 @@ class Run(Commanded, Travelled, Shown):
         """Cells of each layer."""
         types = enumerate(self._program.types)
         return {spec.name: math.prod(self._program.grid.cells[t].shape) for t, spec in types if spec.raster}
+
+    def memory(self) -> dict[str, int]:
+        """Bytes that the rows of each entity type and layer take on all workers.
+
+        Ghosts, the room that tables grow into and the second buffers of a tick are counted; what a tick needs besides,
+        for exchanges and records, is not.
+
+        Raises:
+            RunError: the run failed or was stopped.
+        """
+        with self._standing():
+            used = self._runtime.memory()
+        return {spec.name: used[t] for t, spec in enumerate(self._program.types)}
 
     def stats(self) -> dict[str, Any]:
         """How the run goes.
@@ -451,11 +381,12 @@ class Run(Commanded, Travelled, Shown):
         """End the run and free its workers; may be called twice."""
         self._close_view()
         if self._kept is not None or self._failure is not None:
-            self._runtime.close()
+            self._free()
             return
         try:
             with self._told():
                 self.pause()
+                self._runtime.flush()
                 self._end_keeping()
                 kept: dict[str, Any] = {
                     "digest": self._runtime.digest(),
@@ -468,14 +399,13 @@ class Run(Commanded, Travelled, Shown):
                         kept["tables"][t] = self._layer_columns(t) if spec.raster else self._table(t, kinds[spec.name])
                 self._kept = kept
         finally:
-            self._runtime.close()
-            self._unlock()
+            self._free(sys.exception())
 
     def __enter__(self) -> Self:
         """Itself."""
         return self
 
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         """Stop; after an error only free the workers."""
         if error is None:
             self.stop()
@@ -489,8 +419,7 @@ class Run(Commanded, Travelled, Shown):
             flight.stopping = True
             while not flight.landed.wait(INSIST_SECONDS):
                 self._runtime.hold()
-        self._runtime.close()
-        self._unlock()
+        self._free(error)
 
     def __repr__(self) -> str:
         box = f"{self.simulation.box!r}"[5:-1]
@@ -504,39 +433,6 @@ class Run(Commanded, Travelled, Shown):
     def _close_view(self) -> None:
         if self._view is not None:
             self._view.watch.close()
-
-    def _index(self, kind: type[Entity]) -> int:
-        name = getattr(kind, "__name__", repr(kind))
-        names = [spec.name for spec in self._program.types if not spec.raster]
-        if kind not in self.simulation.entity_types or name not in names:
-            raise ModelError(
-                f"entities of {name} were asked for; the simulation has {', '.join(names)}.\n"
-                f"There are none of this type.\n"
-                f"Name one of its types, the class itself."
-            )
-        return names.index(name)
-
-    def _table(self, index: int, kind: type[Entity]) -> pa.Table:
-        if self._kept is not None:
-            return self._kept_table(index, f"entities({kind.__name__})")
-        with self._standing():
-            ids, columns = self._runtime.rows(index)
-        return entity_table(self._program.types[index], kind, self.simulation.box.dim, ids, columns)
-
-    def _kept_table(self, index: int, asked: str) -> Any:
-        assert self._kept is not None
-        if index not in self._kept["tables"]:
-            raise RunError(
-                f"{asked} was asked of a stopped run; worlds of more than {KEPT_BYTES >> 20} MiB are not kept.\n"
-                f"Their state went with the workers.\n"
-                f"Ask before stop(), inside the `with` block."
-            )
-        return self._kept["tables"][index]
-
-    def _layer_columns(self, index: int) -> dict[str, NDArray[Any]]:
-        """Column -> (cells,) in the order of the ids."""
-        _, columns = self._runtime.rows(index)
-        return {c.name: values for c, values in zip(self._program.types[index].columns, columns, strict=True)}
 
     def _alive(self, asked: str) -> None:
         if self._failure is not None or self._kept is not None:
@@ -584,6 +480,8 @@ class Run(Commanded, Travelled, Shown):
             raise error from fault
         except GridError as error:
             raise ModelError(str(error)) from error
+        except KeepingFault as error:
+            raise RunError(str(error)) from error
         except RuntimeFault as error:
             self._failure = "the run failed: " + str(error).partition("\n")[0]
-            raise RunError(str(error)) from error
+            raise (RecordError if isinstance(error, RecordFault) else RunError)(str(error)) from error

@@ -18,6 +18,7 @@ from weaver.errors import RunError
 from weaver.keeping import Keeping
 from weaver.load import UsageError, default_ticks, load_app
 from weaver.progress import ProgressBar, crowd
+from weaver.recorded import RecordOptions
 from weaver.run import Run
 from weaver.samples import check_plot, write_csv, write_plot
 from weaver.serving import Serving, Views
@@ -36,16 +37,19 @@ class Signals:
 
     Attributes:
         received: the first that came, or None.
+        told: called with each.
     """
 
     def __init__(self) -> None:
         """Nothing has come yet."""
         self.received: int | None = None
         self._noted = False
+        self.told: Callable[[], object] = lambda: None
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
         """Take a signal."""
         self.received = self.received or number
+        self.told()
         if not self._noted:
             raise KeyboardInterrupt
 
@@ -104,6 +108,10 @@ class Session:
     allow_changed: bool = False
     at: int | None = None
     paused: bool = False
+    record: Path | None = None
+    every: int = 1
+    fields: list[str] | None = None
+    area: tuple[list[float], list[float]] | None = None
 
     def run(self) -> int:
         """Load, run, show, report; returns the exit code.
@@ -150,6 +158,7 @@ class Session:
             keeping=keeping,
         ) as run:  # fmt: skip
             signals.note()
+            signals.told = run.abandon
             self._begun(run, keeping)
             self._capped(run)
             if self.rate is not None:
@@ -160,17 +169,20 @@ class Session:
                 unfinished = ticks is not None and run.tick < ticks and run.ended is None
                 if hub is not None and self.serving.view is not Views.NONE and ticks is not None and not unfinished:
                     self._linger(run, hub, window, signals)
+        if self.record is not None:
+            self._note(f"recording: {self.record}")
         return 128 + signals.received if signals.received is not None and unfinished else 0
 
     def _keeping(self) -> Keeping:
         """What is kept, and what is gone on from."""
+        record = None if self.record is None else RecordOptions(self.record, self.every, self.fields, self.area)
         auto = self.resume == "auto"
         place = self.snapshots if auto else self.resume
         if place is None:
-            return Keeping(self.snapshots, self.snapshot_every, self.keep)
+            return Keeping(self.snapshots, self.snapshot_every, self.keep, record=record)
         return restoring(
-            place, self.snapshots, self.snapshot_every, self.keep, "durable", self.allow_changed, optional=auto,
-            at=self.at,
+            place, self.snapshots, self.snapshot_every, self.keep, "durable", self.allow_changed, record,
+            optional=auto, at=self.at,
         )  # fmt: skip
 
     def _loaded(self, stored: Stored | None) -> tuple[ModuleType, Simulation]:

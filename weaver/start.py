@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from weaver.errors import RunError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from partitions.manifest import Manifest
     from weaver.keeping import Keeping
+    from weaver.recorded import RecordOptions
     from weaver.run import Run
     from weaver.simulation import Simulation
 
@@ -31,6 +33,10 @@ class Startable:
         snapshot_every: int | str | None = None,
         keep: str | Mapping[str, int] | None = None,
         ack: str = "durable",
+        record: str | Path | None = None,
+        record_every: int = 1,
+        record_fields: Sequence[str] | None = None,
+        record_area: Any = None,
     ) -> Run:
         """Compile, place the entities, and return a run that stands at tick 0; use it in a `with` statement.
 
@@ -45,17 +51,24 @@ class Startable:
             keep: which archived snapshots are kept, "daily=7,weekly=4"; None: all.
             ack: "durable": a command is safe on disk before it is acknowledged; "applied": written, and safe within
                 seconds.
+            record: folder into which the run is recorded, see `Run.record`.
+            record_every: ticks between two recorded ones.
+            record_fields: types, layers and fields to record; None: all.
+            record_area: (low corner, high corner) of what to record; None: all.
 
         Raises:
             ModelError, BehaviorError: the model cannot run.
+            RecordError: it cannot be recorded there.
             RunError: the place for snapshots cannot be used.
         """
         from weaver.keeping import Keeping
+        from weaver.recorded import RecordOptions
         from weaver.run import Run
 
+        options = None if record is None else RecordOptions(record, record_every, record_fields, record_area)
         return Run(
             cast("Simulation", self), partitions=partitions, threads=threads, workers=workers, cluster=cluster,
-            keeping=Keeping(snapshots, snapshot_every, keep, ack),
+            keeping=Keeping(snapshots, snapshot_every, keep, ack, record=options),
         )  # fmt: skip
 
     def restore(
@@ -72,6 +85,10 @@ class Startable:
         ack: str = "durable",
         at: int | None = None,
         allow_changed: bool = False,
+        record: str | Path | None = None,
+        record_every: int = 1,
+        record_fields: Sequence[str] | None = None,
+        record_area: Any = None,
     ) -> Run:
         """Go on from a snapshot, or from where a run that was kept in a folder had come; the bits are the same.
 
@@ -88,13 +105,20 @@ class Startable:
             ack: as in `start`.
             at: stand where that run stood at this tick; then it is another run, and kept only where `snapshots` says.
             allow_changed: go on although behaviors have changed since.
+            record: folder into which it is recorded; one that holds the recording of that run is gone on with, without
+                a gap or a repeat.
+            record_every: as in `start`; the recording's own, if there is one.
+            record_fields: the same.
+            record_area: the same.
 
         Raises:
             RunError: there is no snapshot, it is torn, or it is of another app.
         """
+        from weaver.recorded import RecordOptions
         from weaver.run import Run
 
-        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed, at=at)
+        options = None if record is None else RecordOptions(record, record_every, record_fields, record_area)
+        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed, options, at=at)
         return Run(
             cast("Simulation", self),
             partitions=partitions,
@@ -119,6 +143,7 @@ def restoring(
     keep: str | Mapping[str, int] | None,
     ack: str,
     allow_changed: bool,
+    record: RecordOptions | None = None,
     optional: bool = False,
     at: int | None = None,
 ) -> Keeping:
@@ -138,15 +163,16 @@ def restoring(
         from weaver.history import history_at
 
         return history_at(path).at(
-            at, snapshots=snapshots, snapshot_every=snapshot_every, keep=keep, ack=ack, allow_changed=allow_changed
-        )
+            at, snapshots=snapshots, snapshot_every=snapshot_every, keep=keep, ack=ack, allow_changed=allow_changed,
+            record=record,
+        )  # fmt: skip
     try:
         stored = find(path) if optional else open_stored(path)
     except RuntimeFault as error:
         raise RunError(str(error)) from error
     if stored is not None and snapshots is None and stored.run is not None:
         snapshots = stored.run.address
-    return Keeping(snapshots, snapshot_every, keep, ack, stored, allow_changed=allow_changed)
+    return Keeping(snapshots, snapshot_every, keep, ack, stored, allow_changed=allow_changed, record=record)
 
 
 def load_again(

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from partitions.folder import Disk, Folder, Memory
-from weaver.keeping import Keeping, Kept
+from weaver.keeping import Keeping, Kept, private_path
 from weaver.parameter import checked_settings
 from weaver.stored import Stored
 
@@ -129,7 +127,7 @@ class Travelled(Kept):
         """Where a copy of the state goes that only another run reads: memory, if all of it is in this process."""
         if self._surviving is None or self._surviving.workers == 1:
             return Memory()
-        disk = Disk(Path(tempfile.mkdtemp(prefix="weaver-fork-")))
+        disk = Disk(private_path())
         token = os.urandom(16)
         disk.write("probe", [token])
         if not self._runtime.unreadable(disk, "probe", token):

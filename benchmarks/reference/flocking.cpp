@@ -1,38 +1,35 @@
 // The flocking app in C++, to hold Weaver's speed against: one thread, sorted cell list, structure of arrays.
 //
 // Build:  g++ -O3 -march=native -ffast-math -std=c++17 -o flocking flocking.cpp        (-DREAL=float: single precision)
-// Run:    ./flocking N LENGTH RADIUS TICKS SEED [START]
-//           START: raw float64 columns x[N] y[N] vx[N] vy[N]; without it places are uniform and headings too.
-//         Prints one line of JSON. `seconds` is the tick loop alone, `cpu_seconds` its processor time;
-//         `neighbours_first_tick` counts ordered pairs (i, j), i != j, with distance <= RADIUS at tick 0, so that two
-//         programs can be shown to do the same work.
+// Run:    ./flocking N LENGTH RADIUS START, then a number of ticks per line of input; see serve.hpp
+//         START: raw float64 columns x[N] y[N] vx[N] vy[N]. "checked" counts the ordered pairs (i, j), i != j, with
+//         distance <= RADIUS at the first of the ticks, so that two programs can be shown to do the same work.
 //
-// Shown to be vectorised: the body of the inner loop is packed. Count its packed and scalar double arithmetic with
-//   objdump -d --no-show-raw-insn -C flocking | awk '/^[0-9a-f]+ <.*>:/ {hot = /flock_row/} hot' |
-//     grep -oE 'v(f[n]?m(add|sub)[0-9]+|add|sub|mul|cmp[a-z_]*)(pd|sd)\b' | sed -E 's/.*(pd|sd)/\1/' | sort | uniq -c
-// and hear it from the compiler with -fopt-info-vec ("loop vectorized using 64 byte vectors" with AVX-512).
+// The loop over candidates is vectorised; benchmarks/native.py counts its packed and scalar instructions.
 //
 // One tick: (1) counting sort of all birds by cell, the columns gathered in cell order; (2) the periodic images copied
 // into the rim cells, shifted by the box length, so that the search has no seam; (3) for every bird and each of the
 // three rows of three cells around it, one loop over one contiguous range of candidates, rounded up to whole vectors
 // (rows past the range are masked out, so that no scalar remainder is left; it takes half the time of the plain loop).
+#include "serve.hpp"
+
+#include <algorithm>
 #include <cmath>
-#include <chrono>
-#include <cstdint>
-#include <cstdio>
-#include <cstdlib>
-#include <ctime>
-#include <random>
-#include <vector>
+#include <type_traits>
 
 #ifndef REAL
 #define REAL double
 #endif
 using Real = REAL;
-using Index = std::uint64_t;  // unsigned, no sign extension; as wide as a value, so masks of one width in the loop
+// unsigned, no sign extension; as wide as a value, so masks of one width in the loop
+using Index = std::conditional_t<sizeof(Real) == 8, std::uint64_t, std::uint32_t>;
 
 constexpr Real kCentre = Real(0.03), kApart = Real(0.015), kMatch = Real(0.05), kClose2 = Real(1), kDt = Real(1);
-constexpr Index kWide = 64 / sizeof(Real);  // values in a 512-bit vector
+#ifdef __AVX512F__
+constexpr Index kWide = 64 / sizeof(Real);  // values in a vector
+#else
+constexpr Index kWide = 32 / sizeof(Real);
+#endif
 
 struct Birds {  // one column each; the columns of a bird share an index
     std::vector<Real> x, y, vx, vy;
@@ -73,7 +70,7 @@ static Index sort_birds(Grid& grid, Index n, const Birds& from, Birds& to, std::
     }
     grid.start[std::size_t(stride) * stride] = rows;
     if (rows + kWide > to.x.size()) {
-        std::fprintf(stderr, "%lu rows with the periodic images, but room for %zu\n", rows, to.x.size());
+        std::fprintf(stderr, "%zu rows with the periodic images, but room for %zu\n", std::size_t(rows), to.x.size());
         std::exit(1);
     }
     std::copy(grid.start.begin(), grid.start.end() - 1, next.begin());
@@ -151,75 +148,39 @@ __attribute__((noinline)) static Real flock_row(
     return pairs;
 }
 
-static void read_start(const char* path, Index n, Birds& birds) {
-    std::FILE* file = std::fopen(path, "rb");
-    std::vector<double> column(n);
-    for (auto* target : {&birds.x, &birds.y, &birds.vx, &birds.vy}) {
-        if (!file || std::fread(column.data(), sizeof(double), n, file) != n) {
-            std::fprintf(stderr, "%s: wanted four float64 columns of %lu values\n", path, n);
-            std::exit(1);
-        }
-        std::copy(column.begin(), column.end(), target->begin());
-    }
-    std::fclose(file);
-}
-
 int main(int argc, char** argv) {
-    if (argc != 6 && argc != 7) {
-        std::fprintf(stderr, "usage: %s N LENGTH RADIUS TICKS SEED [START]\n", argv[0]);
+    if (argc != 5) {
+        std::fprintf(stderr, "usage: %s N LENGTH RADIUS START\n", argv[0]);
         return 2;
     }
     const Index n = Index(std::strtoul(argv[1], nullptr, 10));
     const Real length = Real(std::atof(argv[2])), radius = Real(std::atof(argv[3]));
-    const int ticks = std::atoi(argv[4]);
     if (n == 0 || radius <= 0 || length < 3 * radius) {
         std::fprintf(stderr, "N must be above 0 and LENGTH at least three times RADIUS\n");
         return 2;
     }
     Birds birds(n);
-    if (argc == 7) {
-        read_start(argv[6], n, birds);
-    } else {
-        std::mt19937_64 bits(std::strtoull(argv[5], nullptr, 10));
-        std::uniform_real_distribution<double> place(0, double(length)), angle(0, 2 * M_PI);
-        for (Index i = 0; i < n; ++i) {
-            birds.x[i] = Real(place(bits));
-            birds.y[i] = Real(place(bits));
-            const double a = angle(bits);
-            birds.vx[i] = Real(std::cos(a));
-            birds.vy[i] = Real(std::sin(a));
-        }
+    std::vector<double> column(n);
+    std::size_t number = 0;
+    for (auto* target : {&birds.x, &birds.y, &birds.vx, &birds.vy}) {
+        read_column(argv[4], n, number++, column.data());
+        std::copy(column.begin(), column.end(), target->begin());
     }
     for (Index i = 0; i < n; ++i) birds.id[i] = i;
     Grid grid(length, radius);
-    std::vector<Index> cell(n), next(std::size_t(grid.stride) * grid.stride), first(grid.side);
+    std::vector<Index> cell(n), next(std::size_t(grid.stride) * grid.stride);
     Birds sorted(2 * std::size_t(n) + 64);  // room for the images, and for the last vector
-    Real first_pairs = 0;
-    const std::clock_t cpu_begin = std::clock();
-    const auto begin = std::chrono::steady_clock::now();
-    for (int tick = 0; tick < ticks; ++tick) {
+    return serve([&] {
         sort_birds(grid, n, birds, sorted, cell, next);
-        Real pairs = 0;
+        double pairs = 0;
         Index out = 0;
         for (Index cy = 1; cy <= grid.side; ++cy) {
             const Index row = cy * grid.stride;
-            pairs += flock_row(cy, grid.side, grid.start.data(), sorted.x.data(), sorted.y.data(), sorted.vx.data(),
-                               sorted.vy.data(), sorted.id.data(), radius * radius, length, out, birds.x.data(),
-                               birds.y.data(), birds.vx.data(), birds.vy.data(), birds.id.data());
+            pairs += double(flock_row(cy, grid.side, grid.start.data(), sorted.x.data(), sorted.y.data(), sorted.vx.data(),
+                                      sorted.vy.data(), sorted.id.data(), radius * radius, length, out, birds.x.data(),
+                                      birds.y.data(), birds.vx.data(), birds.vy.data(), birds.id.data()));
             out += grid.start[row + grid.side + 1] - grid.start[row + 1];
         }
-        if (tick == 0) first_pairs = pairs;
-    }
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-    const double cpu_seconds = double(std::clock() - cpu_begin) / CLOCKS_PER_SEC;
-    double mean_vx = 0, mean_vy = 0;
-    for (Index i = 0; i < n; ++i) {
-        mean_vx += double(birds.vx[i]) / n;
-        mean_vy += double(birds.vy[i]) / n;
-    }
-    std::printf("{\"n\": %lu, \"ticks\": %d, \"real_bytes\": %zu, \"seconds\": %.6f, \"cpu_seconds\": %.6f, "
-                "\"updates_per_second\": %.0f, \"neighbours_first_tick\": %.0f, \"order\": %.12f}\n",
-                n, ticks, sizeof(Real), seconds, cpu_seconds, double(n) * ticks / seconds, double(first_pairs),
-                std::hypot(mean_vx, mean_vy));
-    return 0;
+        return pairs;
+    });
 }

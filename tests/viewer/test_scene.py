@@ -95,6 +95,10 @@ def test_labels_have_their_own_colours_and_what_is_no_number_is_grey(stage):
 
 
 def test_python_and_javascript_make_the_same_colours(stage):
+    words = [word for words in colour.EXPECTED for word in words.split()]
+    for code, name in enumerate(["else", "Infected", *words]):
+        seen = stage.value(f"colour.labelColour({code}, false, '{name}')")
+        assert near(seen, colour.label_colour(code, name), 1e-6)
     for t in np.linspace(0, 1, 11):
         for name in ("ramp", "wheel"):
             assert near(stage.value(f"colour.{name}({t}, false)"), getattr(colour, name)(t), 1e-6)

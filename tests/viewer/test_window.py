@@ -3,6 +3,7 @@
 import contextlib
 import math
 import shutil
+from functools import cache
 
 import numpy as np
 import pytest
@@ -33,21 +34,20 @@ def display(monkeypatch, tmp_path):
     """A screen in memory."""
     if shutil.which("Xvfb") is None:
         pytest.skip("no Xvfb: apt-get install xvfb")
-    missing = probe("import")
-    if missing is not None:
-        pytest.skip(missing)
     screen = Screen(tmp_path)
     monkeypatch.setenv("DISPLAY", screen.name)
     yield screen
     screen.close()
 
 
+missing = cache(probe)
+
+
 @pytest.fixture(params=["gui", "legacy"])
 def kind(request, display):
     """A kind of window that opens on the display."""
-    missing = probe(request.param)
-    if missing is not None:
-        pytest.skip(missing)
+    if missing(request.param) is not None:
+        pytest.skip(missing(request.param))
     return request.param
 
 
@@ -98,7 +98,9 @@ def watch(start, display):
         def begin(meta, kind=None):
             hub, (publisher,) = start(meta)
             window = open_window(hub, kind)
-            assert isinstance(window, Window), window
+            if not isinstance(window, Window):
+                assert kind is None, window
+                pytest.skip(window)
             closing.callback(window.close)
             return Watched(hub, publisher, window, display)
 

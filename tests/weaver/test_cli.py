@@ -41,7 +41,7 @@ if __name__ == "__main__":
 '''
 KEYS = {
     "app", "ticks", "stopped", "until", "seed", "entities", "deaths", "partitions", "workers", "threads", "seconds",
-    "setup_seconds", "updates_per_second", "digest", "identity", "report",
+    "setup_seconds", "updates_per_second", "digest", "identity", "lost_workers", "report",
 }  # fmt: skip
 
 

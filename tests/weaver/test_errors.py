@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +13,9 @@ import weaver as wv
 from partitions.cluster import Cluster
 from partitions.compiled import CacheError
 from partitions.errors import TickFault, WorkerLost
+from partitions.surviving import Surviving
+from tests.partitions.test_cluster import until
+from weaver.run import Run
 
 ray = pytest.importorskip("ray")
 pytestmark = pytest.mark.timeout(180)
@@ -79,33 +81,42 @@ def test_a_broken_rule_is_told_the_same_by_one_process_and_by_workers(
     assert told[0] == told[1] == told[2]
 
 
-def test_a_worker_killed_in_mid_tick_ends_the_run_with_an_error_that_names_it_within_ten_seconds(
-    ray_cluster: str,
-) -> None:
-    landed = threading.Event()
-    with make().start(workers=3) as run:
-        runtime = run._runtime
-        assert isinstance(runtime, Cluster)
-        lost = runtime.places[1]
-        run.resume(landed=landed.set)
-        while run.tick < 3:
-            assert not landed.wait(0.02)
-        os.kill(lost.pid, signal.SIGKILL)
-        assert landed.wait(10), "it goes on without its worker"
-        with pytest.raises(wv.RunError) as caught:
-            run.pause()
-    assert f"worker 1 of 3 (process {lost.pid} on node {lost.host}" in str(caught.value)
-    assert three_sentences(caught.value)
-    assert isinstance(caught.value.__cause__, WorkerLost)
-
-
-def test_after_a_worker_is_lost_a_run_answers_with_what_happened(ray_cluster: str) -> None:
-    run = make().start(workers=2)
+def inner(run: Run) -> Cluster:
+    """The runtime of a run on Ray that works now."""
     runtime = run._runtime
-    assert isinstance(runtime, Cluster)
-    os.kill(runtime.places[0].pid, signal.SIGKILL)
-    with pytest.raises(wv.RunError, match="worker 0 of 2"):
+    assert isinstance(runtime, Surviving)
+    assert isinstance(runtime.inner, Cluster)
+    return runtime.inner
+
+
+def test_a_worker_killed_in_mid_tick_is_made_good_and_the_bits_are_the_same(
+    ray_cluster: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with make().start() as calm:
+        calm.step(400)
+        expected = calm.digest()
+    with make().start(workers=3) as run:
+        lost = inner(run).places[1]
+        run.rate(200)
+        run.resume(400)
+        until(lambda: run.tick >= 3)
+        os.kill(lost.pid, signal.SIGKILL)
+        until(lambda: not run.running, 60)
+        assert (run.pause(), run.digest(), run.lost) == (400, expected, 1)
+    said = caplog.messages[-1]
+    assert f"worker 1 of 3 (process {lost.pid} on node {lost.host}" in said
+    assert "The run goes on after" in said
+
+
+def test_a_loss_that_comes_again_and_again_ends_the_run_which_answers_with_what_happened(
+    ray_cluster: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("partitions.surviving.PATIENCE", 0)
+    run = make().start(workers=2)
+    os.kill(inner(run).places[0].pid, signal.SIGKILL)
+    with pytest.raises(wv.RunError, match="worker 0 of 2") as caught:
         run.step(1000)
+    assert isinstance(caught.value.__cause__, WorkerLost)
     for ask in (run.digest, run.step, lambda: run.entities(Deer), lambda: run.rate(3)):
         with pytest.raises(wv.RunError, match="the run failed: worker 0 of 2"):
             ask()
@@ -128,9 +139,9 @@ def test_more_workers_than_can_be_placed_are_refused_with_numbers(ray_cluster: s
 def test_workers_of_another_cpu_target_are_refused(ray_cluster: str, monkeypatch: pytest.MonkeyPatch) -> None:
     started = Cluster._start
 
-    def other(self: Cluster, env: object, timeout: float) -> None:
+    def other(self: Cluster, env: object, timeout: float, resumed: None) -> None:
         fewer = ",".join(f for f in self.program.cpu[1].split(",") if not f.endswith("fma"))
-        started(self, {1: {"NUMBA_CPU_FEATURES": fewer}}, timeout)
+        started(self, {1: {"NUMBA_CPU_FEATURES": fewer}}, timeout, resumed)
 
     monkeypatch.setattr(Cluster, "_start", other)
     with pytest.raises(wv.RunError, match=r"worker 0 on node .* and worker 1 on node .* must compute the same bits"):
@@ -218,9 +229,7 @@ def test_the_bit_of_those_born_in_a_run_is_kept_free() -> None:
 def test_a_worker_of_an_app_loads_neither_a_view_nor_the_command(ray_cluster: str) -> None:
     with make().start(workers=1) as run:
         run.step(2)
-        runtime = run._runtime
-        assert isinstance(runtime, Cluster)
-        look = runtime._actors[0].__ray_call__
+        look = inner(run)._actors[0].__ray_call__
         names = ray.get(look.remote(lambda self: sorted(__import__("sys").modules)))
     assert any(name.startswith("weaver.vector") for name in names)
     assert not {n.split(".")[0] for n in names} & {

@@ -21,7 +21,7 @@ export function title(field) {
 export const labelsOf = (field) => (field?.kind === "enum" ? field.labels ?? {} : field?.kind === "bool" ? { 0: "no", 1: "yes" } : null);
 
 export function codeColours(labels, light) {
-  return Object.fromEntries(Object.keys(labels).map((value) => [value, labelColour(+value, light)]));
+  return Object.fromEntries(Object.entries(labels).map(([value, name]) => [value, labelColour(+value, light, name)]));
 }
 
 export function rgbOf(type, index, light) {

@@ -92,9 +92,27 @@ export function workerColour(worker, light) {
   return oklch(light ? 0.6 : 0.72, 0.13, 210 + 137.508 * worker);
 }
 
-// Of a label of an enumeration.
-export function labelColour(code, light) {
-  return oklch(light ? 0.6 : 0.76, 0.14, 250 + 137.508 * code);
+// Lightness, chroma and hue, on dark ground, of what some words make people expect.
+const BY_WORD = new Map(Object.entries({
+  "empty none free dead ground road": [0.27, 0.02, 260],
+  "green tree grown alive grass healthy forest": [0.68, 0.15, 148],
+  "burning fire hot": [0.78, 0.19, 55],
+  "burnt burned ash removed": [0.42, 0.035, 50],
+  "infected infectious sick ill zombie": [0.68, 0.2, 27],
+  "susceptible ignorant unaware": [0.66, 0.05, 250],
+  "exposed latent": [0.84, 0.15, 90],
+  "recovered immune": [0.74, 0.12, 195],
+  "spreader": [0.8, 0.17, 65],
+  "stifler": [0.6, 0.13, 300],
+  "water sea": [0.6, 0.13, 240],
+  "wall rock": [0.5, 0.01, 260],
+}).flatMap(([words, colour]) => words.split(" ").map((word) => [word, colour])));
+
+// Of a label of an enumeration: what its name makes one expect, else hues far apart for neighbours.
+export function labelColour(code, light, name = "") {
+  const [lightness, chroma, hue] = BY_WORD.get(name.toLowerCase()) ?? [0.76, 0.14, 250 + 137.508 * code];
+  // What is dim on dark ground is pale on light ground.
+  return oklch(!light ? lightness : lightness < 0.45 ? 1.15 - lightness : lightness - 0.16, chroma, hue);
 }
 
 export const ground = (light) => (light ? [0.961, 0.965, 0.973] : [0.039, 0.051, 0.075]);

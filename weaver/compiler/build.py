@@ -55,7 +55,7 @@ from weaver.turns import Behavior, Diffusion, Meeting, Turn
 
 SIDE = (
     "arithmetic.py", "arithmetic_numba.py", "barrier.py", "cells.py", "vector.py", "vector_numba.py", "random.py",
-    "settle.py", "pairs.py", "lattice_numba.py", "permutation.py",
+    "settle.py", "pairs.py", "lattice_numba.py", "permutation.py", "trigonometry.py",
 )  # fmt: skip
 """Modules of ours that generated ones compile in."""
 
@@ -138,7 +138,9 @@ def plan(sim: Simulation) -> Plan:
                         radius = max(look.radius, float(np.float32(look.radius))) if model.single(type) else look.radius
                         looked.append(radius)
                         rim = max(rim, radius + (reach if look.at else 0.0))
-        searches.append(Search(tuple(sorted(set(looked))), rim, counts[type]))
+        radii_here = tuple(sorted(set(looked)))
+        slices = _slices(model, type, radii_here, counts[type], [act for _, acts in behaviors for act in acts])
+        searches.append(Search(radii_here, rim, counts[type], slices=slices))
     moves = [
         reach
         for (_, acts), (reach, _) in zip(behaviors, reaches, strict=True)
@@ -155,6 +157,26 @@ def plan(sim: Simulation) -> Plan:
     shortest = min(a.length for a in space.axes)
     grid = make_grid(space, searches, min(max(moves, default=0.0), shortest))
     return Plan(model, behaviors, reaches, space, grid)
+
+
+CROWD = 6.0
+"""Entities per cell from which on narrower cells pay: copying them to a strip costs more, looking at them less."""
+
+
+def _slices(model: Model, type: int, radii: tuple[float, ...], count: int, acts: list[Lowered]) -> int:
+    """Into how many cells along x to cut one that is as wide as the radius.
+
+    What a strip holds is one range whatever the cells, so narrower ones only leave out who is too far. Other loops
+    would get shorter ranges; types that any of them looks at stay whole.
+    """
+    start = f"{model.name(type)}_start_"
+    for act in acts:
+        looks = [name for name in act.lowering.looked if model.looks[name].type == type]
+        if start in act.lowering.context or any(f"{name}first_" not in act.lowering.context for name in looks):
+            return 1
+    if len(radii) != 1:
+        return 1
+    return 2 if count * math.prod(min(1.0, radii[0] / length) for length in model.sim.box.lengths) >= CROWD else 1
 
 
 def _lowered(sim: Simulation) -> tuple[Model, list[tuple[Any, list[Lowered]]]]:
@@ -470,6 +492,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.random import exponential, fold, integer, normal, rank, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
+        "from weaver.trigonometry import cosine, sine",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
         "",

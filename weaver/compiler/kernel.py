@@ -17,6 +17,7 @@ from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
 from weaver.compiler.model import SCRATCH, Model, column_name, convert
+from weaver.compiler.narrow import narrow_cell
 from weaver.compiler.outlet import COUNT, ID
 from weaver.compiler.raster import cell_head, cell_loops
 from weaver.compiler.seating import seat_drawn
@@ -221,7 +222,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         settle += ["if status_[6] != 0:", *(f"    {count}[0] = before{k}_" for k, count in enumerate(counts))]
         line = "((cellz_ - rimz_) * owny_ + celly_ - rimy_)" if model.dim == 3 else "(celly_ - rimy_)"
         settle += ["    status_[5] = row_", f"    status_[7] = {line} * ownx_ + cellx_ - rimx_", "    return"]
-    entity += loads + body
+    entity += loads + body + [strip.show() for strip in strips]
     if "status_" in low.context:
         entity.append("keep_blame(status_, values_, id_)")
     if low.draws:
@@ -233,7 +234,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     prologue += [line for strip in strips for line in strip.allocation(model, t)]
     if model.is_layer(type):
         ends = any(f"from{a}_" in low.context for a in model.axes)
-        loops = cell_loops(model, type, geometry, entity, ends, bool(counts))
+        loops = cell_loops(model, type, geometry, entity, ends, bool(counts), narrow_cell(lowered))
     else:
         loops = _cells(model, t, geometry, start, strips, entity, bool(counts))
     lines += [f"    {line}" for line in [*prologue, *loops]]
@@ -267,7 +268,7 @@ def _cells(
         "            continue",
         *(f"        {line}" for strip in strips for line in strip.fill(model, t)),
         f"        for row_ in range({'from_row_' if resumed else 'begin_'}, stop_):",
-        *(f"            {line}" for line in [*(strip.row() for strip in strips), *entity]),
+        *(f"            {line}" for line in [*(line for strip in strips for line in strip.hide()), *entity]),
     ]
 
 

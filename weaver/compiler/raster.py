@@ -36,7 +36,10 @@ def cell_head(model: Model, type: int, geometry: str) -> list[str]:
     return [*lines, f"id_ = {number}"]
 
 
-def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bool, resumed: bool = False) -> list[str]:
+def cell_loops(
+    model: Model, type: int, geometry: str, body: list[str], ends: bool, resumed: bool = False,
+    inside_body: list[str] | None = None,
+) -> list[str]:  # fmt: skip
     """The loops over the own cells [first_, last_).
 
     Args:
@@ -47,6 +50,7 @@ def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bo
         ends: the body asks where neighbours end (`fromx_`, `tox_`, ...), for the axes that are not periodic. It stands
             twice then: for cells inside the world, where these are constants, and for those at its ends.
         resumed: the kernel may end before all are done and be called again, so cells are taken in their order.
+        inside_body: another text of the same for cells inside the world (`weaver.compiler.narrow`).
     """
     t = model.name(type)
     open_axes = [a for a, b in zip(model.axes, model.sim.box.boundaries, strict=True) if b != "periodic"]
@@ -77,7 +81,8 @@ def cell_loops(model: Model, type: int, geometry: str, body: list[str], ends: bo
                 head.append(f"    from{a}_, to{a}_ = ZERO_, THREE_")
             elif a == "x":
                 head += [f"    {row}" for row in _ends(t, geometry, 0, "x")]
-        return [f"{depth}{row}" for row in [*head, *(f"    {row}" for row in body)]]
+        lines = inside_body if constants and inside_body is not None else body
+        return [f"{depth}{row}" for row in [*head, *(f"    {row}" for row in lines)]]
 
     if not ends or not open_axes:
         return [*lines, *over("x0_", "x1_", True, "    ")]

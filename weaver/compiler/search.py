@@ -208,7 +208,7 @@ class Search:
         low, model = self.low, self.low.model
         name, single, depth, j = model.name(type), model.single(type), low.depth, f"j{n}_"
         r2 = self._squared_radius(look, single, n)
-        first, end, me = (low.need(f"{look}{what}_") for what in ("first", "end", "me"))
+        first, end = (low.need(f"{look}{what}_") for what in ("first", "end"))
         lanes = "16" if single else "8"
         low.emit(
             f"for {j} in range({first}, {first} + ({end} - {first} + LAST{lanes}_) // LANES{lanes}_ * LANES{lanes}_):"
@@ -217,10 +217,15 @@ class Search:
         begin, context = len(low.out), dict(low.context)
         positions = [low.column(type, f"position.{a}") for a in model.axes]
         differences = ", ".join(f"{p}[{j}] - {c}" for c, p in zip(self.centre, positions, strict=True))
-        low.emit(f"if within{model.dim}({differences}, {r2}) & ({j} != {me}) & ({j} < {end}):")
+        low.emit(f"if within{model.dim}({differences}, {r2}):")
+        test = len(low.out) - 1
         low.depth += 1
         body(j)
         low.depth = depth
+        low.out[test:] = [_WAVE.sub(lambda m: _WAVES[m[1]] + "(", line) for line in low.out[test:]]
+        self._read_first(test, j)
+        if single:
+            self._count_narrow(begin, depth, n)
         # a row of the strip is no row of the table: every column that the body reads is the strip's
         read = re.compile(rf"\b({re.escape(name)}_\w+)\[{j}\]")
         columns = {c for line in low.out[begin:] for c in read.findall(line)}
@@ -229,6 +234,36 @@ class Search:
             low.need(look + c)
             if c not in context:
                 del low.context[c]
+
+    def _read_first(self, test: int, j: str) -> None:
+        """Read what the body of a loop reads of row j before the test: a load that nothing guards needs no mask."""
+        low = self.low
+        lines = low.out[test:]
+        indent = lines[0][: len(lines[0]) - len(lines[0].lstrip())]
+        columns = sorted({c for line in lines for c in re.findall(rf"\b(\w+)\[{j}\]", line)})
+        low.out[test:] = [
+            *(f"{indent}{c}{j} = {c}[{j}]" for c in columns),
+            *(re.sub(rf"\b(\w+)\[{j}\]", rf"\1{j}", line) for line in lines),
+        ]
+
+    def _count_narrow(self, begin: int, depth: int, n: str) -> None:
+        """Count in 32 bits, as wide as the positions, what the loop's lines add constants to; nobody meets 2^31."""
+        low = self.low
+        counted = re.compile(r"^( *)(\w+) = \(\2 \+ 1\)")
+        names = {m[2]: f"{m[2]}{n}_" for line in low.out[begin:] if (m := counted.match(line))}
+        if not names:
+            return
+        low.out[begin:] = [
+            counted.sub(lambda m: f"{m[1]}{names[m[2]]} = np.int32({names[m[2]]} + np.int32(1))", line)
+            for line in low.out[begin:]
+        ]
+        head = low.out.pop(begin - 1)
+        low.out[begin - 1 : begin - 1] = [
+            *(f"{head[: len(head) - len(head.lstrip())]}{c} = np.int32(0)" for c in names.values()),
+            head,
+        ]
+        for name, c in names.items():
+            low.emit(f"{name} = {name} + np.int64({c})")
 
     def _cells(self, type: int, name: str, own: bool, n: str) -> list[str]:
         """Names of the local cell that the centre is in."""
@@ -430,8 +465,17 @@ _PLAIN_CALLS = (
 )
 
 
-def plain_arithmetic(body: list[ast.stmt]) -> bool:
-    """Whether a loop's body is arithmetic on names and fields, which the vectoriser can turn into selects."""
+_WAVE = re.compile(r"\b(?:math|np)\.(sin|cos)\(")
+_WAVES = {"sin": "sine", "cos": "cosine"}
+
+
+def plain_arithmetic(body: list[ast.stmt], waves: bool = False) -> bool:
+    """Whether a loop's body is arithmetic on names and fields, which the vectoriser can turn into selects.
+
+    Args:
+        body: the statements.
+        waves: sine and cosine count too, for which there are functions of our own.
+    """
     for statement in body:
         for node in ast.walk(statement):
             if not isinstance(node, _PLAIN):
@@ -439,7 +483,7 @@ def plain_arithmetic(body: list[ast.stmt]) -> bool:
             if isinstance(node, ast.Call):
                 f = node.func
                 name = f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else ""
-                if name not in _PLAIN_CALLS:
+                if name not in _PLAIN_CALLS and not (waves and name in _WAVES):
                     return False
     return True
 
@@ -450,7 +494,7 @@ def only_sums(loop: ast.For, function: ast.AST) -> bool:
     So it is where the body is plain arithmetic, what it changes is only added to or subtracted from and not read, and
     every other name it sets is used nowhere else (and thus, being surely set where used, anew for each neighbour).
     """
-    if not plain_arithmetic(loop.body) or loop.orelse:
+    if not plain_arithmetic(loop.body, waves=True) or loop.orelse:
         return False
     other = loop.target.id if isinstance(loop.target, ast.Name) else ""
     inside = [node for statement in loop.body for node in ast.walk(statement)]

@@ -6,6 +6,10 @@ a branch that is hard to predict; with a dozen rows per range that is half of th
 ordered by column of cells instead: x by x, and in each all (z, y) in reach. What a cell sees is then one range, and its
 neighbour along x needs only one more column.
 
+A loop takes whole vectors. Behind its range lies the next column of cells, which is out of reach, and behind that rows
+at infinity, as is the entity that looks, while it does. So the distance is the only test, and no index is compared,
+which would be of another width than single precision.
+
 Sums may be reassociated, and the order in a strip depends on the entities alone, so every decomposition adds in the
 same order. Other loops see the order of the language and never use a strip (`weaver.compiler.search.only_sums`).
 """
@@ -48,13 +52,16 @@ class Strip:
         return [f"{self.look}next_, {self.look}n_ = x0_ + rimx_ - {self.look}kx_, np.uintp(0)"]
 
     def fill(self, model: Model, type: str) -> list[str]:
-        """Lines before the rows of a cell: add the columns of cells up to the last in reach."""
+        """Lines before the rows of a cell: add the columns of cells up to the last in reach, and one more.
+
+        What was just written is slow to read in other pieces, so a column is written while the cell before is done.
+        """
         look, start = self.look, f"{type}_start_"
         n, column = f"{look}n_", f"{look}next_"
         lines = [
             f"if {column} + {look}kx_ < cellx_ or {n} > np.uintp({LENGTH}):",
             f"    {column}, {n} = cellx_ - {look}kx_, np.uintp(0)",
-            f"while {column} <= cellx_ + {look}kx_:",
+            f"while {column} <= min(cellx_ + {look}kx_ + ONE_, {type}_ex_ - ONE_):",
             f"    {look}at_[{column}] = {n}",
         ]
         depth, row, here = "    ", "", ""
@@ -69,17 +76,28 @@ class Strip:
             f"{depth}seen_ = {row} * {type}_ex_ + {column}",
             f"{depth}from_, end_, to_ = {start}[seen_], {start}[seen_ + ONE_], {n}",
             f"{depth}{n} += end_ - from_",
-            f"{depth}while from_ < end_:  # whole vectors: what is too much is overwritten by the next, or masked",
+            f"{depth}while from_ < end_:  # whole vectors: what is too much is overwritten by the next",
             *(f"{depth}    move8({c}, from_, {look}{c}, to_)" for c in self.columns),
             f"{depth}    from_ += LANES8_",
             f"{depth}    to_ += LANES8_",
             f"    {column} += ONE_",
             f"    {look}at_[{column}] = {n}",
+            f"    for beyond_ in range({n}, {n} + LANES16_):",
+            f"        {look}{self.place}[beyond_] = np.inf",
             f"{look}first_, {look}end_ = {look}at_[cellx_ - {look}kx_], {look}at_[cellx_ + {look}kx_ + ONE_]",
             f"{look}shift_ = {look}own_[cellx_] - begin_",
         ]
         return lines
 
-    def row(self) -> str:
-        """Line at the begin of a row: where the entity itself is in the strip."""
-        return f"{self.look}me_ = {self.look}shift_ + row_"
+    @property
+    def place(self) -> str:
+        """The column that a row is taken out of all sight by."""
+        return next(c for c in self.columns if c.endswith("position_x_"))
+
+    def hide(self) -> list[str]:
+        """Lines at the begin of a row: where the entity itself is in the strip, it is out of its own sight."""
+        return [f"{self.look}me_ = {self.look}shift_ + row_", f"{self.look}{self.place}[{self.look}me_] = np.inf"]
+
+    def show(self) -> str:
+        """Line after the behavior: there it is again."""
+        return f"{self.look}{self.place}[{self.look}me_] = sx_"
