@@ -183,6 +183,15 @@ class Log:
         self.turn()
 
 
+def segments(folder: Folder) -> list[int]:
+    """The number of the first entry of each segment.
+
+    Raises:
+        LogError: something else lies there.
+    """
+    return [_number(folder, name) for name in folder.names()]
+
+
 def read_log(folder: Folder, since: int = 0) -> Iterator[Entry]:
     """The entries from number `since` on, in order.
 

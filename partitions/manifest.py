@@ -87,6 +87,8 @@ class Brief(BaseModel):
     pending: list[Count]
     values: dict[str, int | FiniteFloat]
     called: Annotated[int, Field(ge=-1, lt=1 << 40)]
+    asked: Count = 0
+    acted: Annotated[int, Field(ge=-1, lt=1 << 40)] = -1
 
 
 class Driven(Brief):
@@ -97,6 +99,8 @@ class Driven(Brief):
     observations: list[str]
     written: Annotated[FiniteFloat, Field(gt=-1e11, lt=1e11)]
     parent: dict[str, Any]
+    changed: bool = False
+    app_path: str = ""
 
 
 class Manifest(_Strict):

@@ -105,6 +105,11 @@ class Surviving(Runtime):
         return self._inner
 
     @property
+    def entries(self) -> Sequence[Entry]:
+        """The inputs since the oldest point that is kept."""
+        return self._entries
+
+    @property
     def program(self) -> Any:  # type: ignore[override]
         """What it runs."""
         return self._inner.program

@@ -9,7 +9,18 @@ from urllib.parse import urlsplit
 
 import typer
 
+from weaver.cli_options import PARTITIONS as _PARTITIONS
+from weaver.cli_options import THREADS as _THREADS
+from weaver.cli_options import TICKS as _TICKS
+from weaver.cli_options import VIEWS
+from weaver.cli_options import WORKERS as _WORKERS
+from weaver.cli_options import image as _image
+from weaver.cli_options import option as _option
+from weaver.cli_options import parameters as _parameters
+from weaver.cli_options import view as _view
+from weaver.cli_options import whole as _whole
 from weaver.cli_snapshots import app as snapshots_app
+from weaver.cli_travel import app as travel_app
 from weaver.errors import WeaverError
 
 FAILED, USAGE = 1, 2
@@ -25,23 +36,7 @@ app = typer.Typer(
 )
 
 app.add_typer(snapshots_app, name="snapshot")
-
-VIEWS = ("none", "page", "window")
-
-
-def _whole(low: int, high: float, otherwise: str, example: str) -> Callable[[str], int]:
-    """A reader of whole numbers from `low` to `high`; `otherwise` says what another number would lead to."""
-
-    def read(text: str) -> int:
-        number = int(text) if str(text).removeprefix("-").isdecimal() else None
-        if number is None or not low <= number <= high:
-            top = f" to {high}" if high < float("inf") else ""
-            raise typer.BadParameter(
-                f"{text!s} was asked for; allowed are whole numbers from {low}{top}.\n{otherwise}\nWrite {example}."
-            )
-        return number
-
-    return read
+app.add_typer(travel_app)
 
 
 def _number(within: Callable[[float], bool], allowed: str, otherwise: str, example: str) -> Callable[[str], float]:
@@ -61,27 +56,6 @@ def _number(within: Callable[[float], bool], allowed: str, otherwise: str, examp
 
 def _positive(number: float) -> bool:
     return 0 < number < float("inf")
-
-
-def _view(text: str) -> str:
-    if text not in VIEWS:
-        raise typer.BadParameter(
-            f"{text!r} was asked for; allowed are {', '.join(VIEWS)}.\n"
-            f"There would be nothing to look at.\n"
-            f"Write --view page for a page in the browser."
-        )
-    return text
-
-
-def _image(text: str) -> Path:
-    path = Path(text)
-    if path.suffix.lower() != ".png" or not path.absolute().parent.is_dir():
-        raise typer.BadParameter(
-            f"{text} was asked for; allowed is a name that ends in .png, in a folder that exists.\n"
-            f"The picture could not be written when the run has ended.\n"
-            f"Write --image {Path(path.name).with_suffix('.png') if path.name else 'flock.png'}."
-        )
-    return path
 
 
 def _csv(text: str) -> Path:
@@ -190,10 +164,6 @@ def _checked(text: str, reader: str) -> str:
     return text
 
 
-def _option(parser: Callable[[str], Any], metavar: str, help: str, *names: str) -> Any:
-    return typer.Option(*names, parser=parser, metavar=metavar, help=help)
-
-
 _RATE = _number(
     _positive,
     "allowed is a positive number of ticks per second",
@@ -212,10 +182,6 @@ _FPS = _number(
     "No player would show the movie so.",
     "--fps 30",
 )
-_TICKS = _whole(0, 1 << 40, "Time does not run backwards, and not by parts of a tick.", "--ticks 1000")
-_WORKERS = _whole(1, float("inf"), "Nobody would do the work.", "--workers 2, or leave it out to run in this process")
-_THREADS = _whole(1, float("inf"), "Nobody would do the work.", "--threads 2")
-_PARTITIONS = _whole(1, float("inf"), "The world would belong to nobody.", "--partitions 4")
 _PORT = _whole(0, 65535, "There is no such port.", "--port 8000, or 0 for a free one")
 _EVERY = _whole(1, 1 << 40, "No frame would ever be due.", "--frames-every 10")
 _RECORDED = _whole(1, (1 << 40) - 1, "No tick would ever be due.", "--every 10")
@@ -504,21 +470,6 @@ def _needs(what: str, *given: tuple[str, Any]) -> None:
                 f"Add {what}, or leave {name} out.",
                 param_hint=f"'{name}'",
             )
-
-
-def _parameters(values: list[str]) -> dict[str, str]:
-    made = {}
-    for value in values:
-        name, equals, number = value.partition("=")
-        if not equals or not name.isidentifier() or not number:
-            raise typer.BadParameter(
-                f"{value!r} was asked for; allowed is NAME=VALUE with the name of a parameter.\n"
-                f"Nothing could be set.\n"
-                f"Write --set {name if name.isidentifier() else 'match'}=0.1.",
-                param_hint="'--set'",
-            )
-        made[name] = number
-    return made
 
 
 def _fail(error: WeaverError, traceback: bool, code: int) -> int:

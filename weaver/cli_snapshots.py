@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from weaver.errors import WeaverError
+from weaver.cli_options import attempt
 
 app = typer.Typer(
     help="List, check, export and compare snapshots.", no_args_is_help=True, rich_markup_mode=None, add_completion=False
@@ -29,7 +28,7 @@ def list_them(path: Annotated[str, _PATH], traceback: Annotated[bool, _TRACEBACK
         for line in listing(path):
             typer.echo(line)
 
-    _do(work, traceback)
+    attempt(work, traceback)
 
 
 @app.command()
@@ -42,7 +41,7 @@ def info(path: Annotated[str, _PATH], traceback: Annotated[bool, _TRACEBACK] = F
         for line in described(path):
             typer.echo(line)
 
-    _do(work, traceback)
+    attempt(work, traceback)
 
 
 @app.command()
@@ -60,7 +59,7 @@ def verify(path: Annotated[str, _PATH], traceback: Annotated[bool, _TRACEBACK] =
         if wrong:
             raise typer.Exit(1)
 
-    _do(work, traceback)
+    attempt(work, traceback)
 
 
 @app.command()
@@ -85,7 +84,7 @@ def export(
         for line in exported(path, out, format):
             typer.echo(line)
 
-    _do(work, traceback)
+    attempt(work, traceback)
 
 
 @app.command()
@@ -107,28 +106,4 @@ def diff(
             raise typer.Exit(1)
         typer.echo("no difference")
 
-    _do(work, traceback)
-
-
-def _do(work: Callable[[], Any], traceback: bool) -> None:
-    try:
-        try:
-            work()
-        except Exception as error:
-            raise _spoken(error) from error
-    except WeaverError as error:
-        if traceback:
-            import traceback as tracebacks
-
-            tracebacks.print_exception(error)
-        else:
-            typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(1) from None
-
-
-def _spoken(error: Exception) -> Exception:
-    """A runtime's error in the language's kinds."""
-    from partitions.errors import RuntimeFault
-    from weaver.errors import RunError
-
-    return RunError(str(error)) if isinstance(error, RuntimeFault) else error
+    attempt(work, traceback)

@@ -38,13 +38,16 @@ class Commands:
         letters: how many came from outside.
         promises: what is to be done at later ticks, in the order asked for.
         promised: how many promises there were.
+        asked: how often something was asked for since the start.
+        acted: the tick before which something was done last; -1: never.
         settle: sets parameters.
     """
 
     def __init__(self, program: Program, runtime: Runtime, kinds: Mapping[str, type[Entity]]) -> None:
         self._program, self._runtime, self._kinds = program, runtime, kinds
         self._indices = {spec.name: t for t, spec in enumerate(program.types)}
-        self.letters = self.promised = 0
+        self.letters = self.promised = self.asked = 0
+        self.acted = -1
         self.next = max((_end(source) for source in program.sources), default=0)
         self.promises: list[Promise] = []
         self.settle: Callable[[dict[str, Any]], None] = lambda _: None
@@ -124,7 +127,8 @@ class Commands:
                 f"Write at={tick + 100}, or leave it out for now."
             )
         promise = Promise(self.promised, tick if at is None else int(at), what, name, ids, columns)
-        before = self.next, self.letters, self.promised
+        before = self.next, self.letters, self.promised, self.asked, self.acted
+        self.asked += 1
         try:
             if promise.tick == tick:
                 self.act(promise)
@@ -133,7 +137,7 @@ class Commands:
                 self.promises.append(promise)
                 self._runtime.promise(promise)
         except BaseException:  # what was refused leaves no trace
-            self.next, self.letters, self.promised = before
+            self.next, self.letters, self.promised, self.asked, self.acted = before
             if promise in self.promises:
                 self.promises.remove(promise)
             raise
@@ -147,6 +151,14 @@ class Commands:
         Raises:
             RunError: it does not fit the state; nothing of it is done then.
         """
+        before, self.acted = self.acted, self._runtime.tick
+        try:
+            self._act(promise)
+        except BaseException:
+            self.acted = before
+            raise
+
+    def _act(self, promise: Promise) -> None:
         name, ids, columns = promise.name, promise.ids, promise.columns
         if promise.what == "set":
             self.settle({column: values[0] for column, values in columns.items()})

@@ -188,9 +188,13 @@ def drive(
     hub: Hub | None,
     on_progress: Callable[[Run], object] | None,
     stopped: Callable[[], bool],
+    paused: bool = False,
 ) -> int:
-    """Run until `ticks` are done or `stopped()`, obeying the viewers of `hub`; see `Run.drive`."""
-    driver = Driver(run, ticks, hub)
+    """Run until `ticks` are done or `stopped()`, obeying the viewers of `hub`; see `Run.drive`.
+
+    With `paused` it stands until a viewer lets it go on.
+    """
+    driver = Driver(run, ticks, hub, paused)
     while True:
         for command in driver.commands():
             driver.obey(command)

@@ -15,6 +15,7 @@ from partitions.manifest import Manifest, read_manifest
 from partitions.program import MOVED
 from partitions.snapshot import Reader
 from weaver.errors import RunError
+from weaver.history import parent_of
 from weaver.stored import is_snapshot, open_stored, snapshots_in
 
 if TYPE_CHECKING:
@@ -50,9 +51,9 @@ def described(path: str | os.PathLike[str]) -> Iterator[str]:
     values = manifest.driver.get("values", {})
     if values:
         yield f"parameters  {', '.join(f'{name}={value:g}' for name, value in values.items())}"
-    parent = manifest.driver.get("parent")
+    parent = parent_of(manifest.driver)
     if parent:
-        yield f"branch of   {parent.get('path')} at tick {parent.get('tick')}"
+        yield f"branch of   {parent}"
     for one in manifest.schema_:
         rows = manifest.rows(one.kind, one.name)
         if one.kind in ("entity", "layer") or rows:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,12 +36,19 @@ from weaver.surroundings import Surroundings
 from weaver.translation import Translator
 from weaver.turns import Behavior, Diffusion, Meeting
 
+if TYPE_CHECKING:
+    from partitions.folder import Folder
+    from partitions.manifest import Manifest
+    from partitions.program import Program
+
 
 class Interpreter:
     """A run in plain Python: slow, and the same bits as a strict compiled run where IEEE 754 fixes them.
 
     Args:
         sim: the simulation; its initial entities are placed at once.
+        snapshot: (folder, manifest) of a compiled run of it that is gone on from; None: from the beginning. Only
+            samples that behaviors or conditions read are known of the time before.
 
     Attributes:
         tick: ticks done.
@@ -52,7 +59,7 @@ class Interpreter:
         RunError: an initial entity has no place in the box.
     """
 
-    def __init__(self, sim: Simulation) -> None:
+    def __init__(self, sim: Simulation, snapshot: tuple[Folder, Manifest] | None = None) -> None:
         discover(sim)
         self.sim, self.tick, self.ended = sim, 0, False
         written = write(sim)  # for its checks, the cells, and how far each turn reaches; nothing is compiled
@@ -68,11 +75,15 @@ class Interpreter:
             types[layer] = CellRows(layer, len(types), fields_of(layer, sim.box.dim), sim.box, grid.space)
         self._stage = Stage(sim, grid, types, Mailbox(sim))
         self._samples: dict[str, list[tuple[int, Any]]] = {o.name: [] for o in sim.observations}
-        self._begin()
+        self._lay()
+        if snapshot is None:
+            self._begin()
         self._commands = commands_of(self._stage, lambda: self.tick, written.program)
+        if snapshot is not None:
+            self._go_on(*snapshot, written.program)
 
-    def _begin(self) -> None:
-        """The initial state: lattices, entities, layers, links, geometry, samples."""
+    def _lay(self) -> None:
+        """What stays as it is: lattices and geometry."""
         stage, sim = self._stage, self.sim
         from weaver.lattice import make_lattice
 
@@ -82,6 +93,15 @@ class Interpreter:
             if sites is not None and sites not in stage.sites:
                 sharing = [stage.rows[k] for k in sim.entity_types if k.__sites__ is sites]
                 stage.sites[sites] = Occupancy(make_lattice(sites, sim.box, stage.space), stage.space, sharing)
+        stage.obstacles = None
+        if sim.obstacles is not None:
+            from weaver.obstacles import Obstacles
+
+            stage.obstacles = Obstacles(sim.obstacles, stage.space)
+
+    def _begin(self) -> None:
+        """The initial state: entities, layers, links, samples."""
+        stage, sim = self._stage, self.sim
         sources = Sources(stage, self._translator)
         for source in sim.sources:
             sources.place(source)
@@ -89,12 +109,19 @@ class Interpreter:
             stage.cells(raster.layer).begin(raster, sim.seed, self._translator.function)
         living = {int(id): kind for kind, rows in stage.rows.items() if "position" in rows.fields for id in rows.ids}
         stage.ring = Ring(sim.ties, living)
-        stage.obstacles = None
-        if sim.obstacles is not None:
-            from weaver.obstacles import Obstacles
-
-            stage.obstacles = Obstacles(sim.obstacles, stage.space)
         self._sampled()
+
+    def _go_on(self, folder: Folder, manifest: Manifest, program: Program) -> None:
+        """The state of a snapshot; links may lead to some that have died."""
+        from weaver.played_state import take_up
+
+        ends = [*(tie.a for tie in self.sim.ties), *(tie.b for tie in self.sim.ties)]
+        self._stage.ring = Ring(self.sim.ties, {int(id): Entity for part in ends for id in part})
+        take_up(self._stage, folder, manifest, program)
+        values = manifest.driver.get("values", {})
+        self._parameters.update({name: value for name, value in values.items() if name in self._parameters})
+        self._commands.next = int(manifest.driver.get("next", self._commands.next))
+        self.tick, self.ended = manifest.tick, manifest.ended is not None
 
     # ---- Questions ----
 
@@ -242,15 +269,12 @@ class Interpreter:
         if isinstance(turn, Meeting):
             self._meet(scene, turn, outcomes, faults)
         else:
-            for kind in turn.types:
-                rows = self._stage.rows[kind]
-                for row in range(len(rows.ids)):
-                    outcome = Outcome(self._stage.me(rows, row), Acts())
-                    outcomes.append(outcome)
-                    try:
-                        self._act(scene, outcome)
-                    except Fault as fault:
-                        faults.append((outcome.order, fault))
+            for outcome in self._actors(turn):
+                outcomes.append(outcome)
+                try:
+                    self._act(scene, outcome)
+                except Fault as fault:
+                    faults.append((outcome.order, fault))
         conclusion = Conclusion(scene, outcomes)
         faulty = {order for order, _ in faults}
         for outcome in outcomes:
@@ -265,6 +289,17 @@ class Interpreter:
             broken = TickFault(self.tick, number, index, id, first.code, first.values)
             raise fault_error(turn.name, acting.__name__, broken) from first
         conclusion.take_effect()
+
+    def _actors(self, turn: Behavior) -> Iterator[Outcome]:
+        """All that act in a turn, one after the other."""
+        for kind in turn.types:
+            rows = self._stage.rows[kind]
+            for row in range(len(rows.ids)):
+                yield Outcome(self._stage.me(rows, row), Acts())
+
+    def _perform(self, function: Callable[..., Any], scene: Scene, outcome: Outcome, *others: Any) -> None:
+        """Let one act; a debugger looks on here."""
+        function(outcome.me, *others, Surroundings(outcome.me, scene, outcome.acts))
 
     def _now(self, value: float | Parameter) -> float:
         return float(self._parameters[value.name] if isinstance(value, Parameter) else value)
@@ -285,9 +320,9 @@ class Interpreter:
                 faults.append((min(a.order, b.order), fault))
 
     def _act(self, scene: Scene, outcome: Outcome, *others: Any) -> None:
-        name, me = scene.turn.name, outcome.me
+        name = scene.turn.name
         try:
-            self._functions[name](me, *others, Surroundings(me, scene, outcome.acts))
+            self._perform(self._functions[name], scene, outcome, *others)
         except IndexError as cause:
             raise Fault(settle.NO_ELEMENT) from cause
         except AttributeError as cause:

@@ -12,11 +12,11 @@ import threading
 import time
 import weakref
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from partitions.errors import TransportError, WorkerLost
 from partitions.folder import Disk, Folder, Memory, folder_at
@@ -26,14 +26,17 @@ from weaver.archive import read_interval, read_policy, surplus
 from weaver.between import Betweens
 from weaver.commands import Commands
 from weaver.errors import ModelError, RunError
-from weaver.recorded import Recorded, RecordOptions
+from weaver.recorded import Recorded, RecordOptions, begin_recording
 from weaver.samples import Samples
 
 if TYPE_CHECKING:
+    from partitions.log import Entry
+    from partitions.manifest import Manifest
     from partitions.points import Kept as KeptSnapshot
     from partitions.points import Points
     from partitions.resume import Resumption
     from partitions.surviving import Surviving
+    from weaver.run import Run
     from weaver.stored import Stored
 
 
@@ -47,7 +50,9 @@ class Keeping:
         keep: how many of them, see `weaver.archive`.
         ack: "durable" or "applied".
         resume: what to go on from.
-        until: tick at which a replay of inputs ends; None: all are done again.
+        again: a snapshot of a run that is begun again from its start.
+        inputs: what came from outside, and is done again; None: what came after `resume`.
+        until: tick at which the run is to stand; None: where the last of the inputs acted.
         allow_changed: behaviors may have changed since.
         record: what is recorded.
         parent: the run that this one is a branch of, and at which tick.
@@ -58,10 +63,17 @@ class Keeping:
     keep: str | Mapping[str, int] | None = None
     ack: str = "durable"
     resume: Stored | None = None
+    again: Stored | None = None
+    inputs: Sequence[Entry] | None = None
     until: int | None = None
     allow_changed: bool = False
     record: RecordOptions | None = None
     parent: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is the run that was kept, and no other that begins with a state of it."""
+        return self.resume is not None and self.until is None
 
     def check(self) -> None:
         """Refuse what does not go together.
@@ -111,6 +123,7 @@ class Kept(Recorded):
 
     _surviving: Surviving | None = None
     _lock: BinaryIO | None = None
+    _asked, _changed = 0, False
     _private: Callable[[], object] | None = None
     _keeping: Keeping
     _policy: Mapping[str, int] | None = None
@@ -127,7 +140,6 @@ class Kept(Recorded):
         Raises:
             RunError: there is a snapshot already, or it could not be written; none is left then.
         """
-        from partitions.points import Snapshot
         from weaver.stored import is_snapshot
 
         self._alive("snapshot()")
@@ -141,21 +153,30 @@ class Kept(Recorded):
                 f"Half of one and half of the other would be left after a crash.\n"
                 f"Choose another place, or remove that one."
             )
+        self._written(folder)
+        return folder.address
+
+    def _written(self, folder: Folder) -> Manifest:
+        """Write the present state into a folder that all workers reach."""
+        from partitions.points import Snapshot
+
         surviving = self._surviving
         while True:
             with self._standing():
                 self._reachable(folder)
                 self._copying.acquire()
                 try:
-                    snapshot = Snapshot(self._runtime, 0, _Driver(self)) if surviving is None else surviving.copied()
+                    if surviving is None:
+                        snapshot = Snapshot(self._runtime, self._commands.asked, _Driver(self))
+                    else:
+                        snapshot = surviving.copied()
                 except BaseException:
                     self._copying.release()
                     raise
             try:
                 with self._told():
                     try:
-                        snapshot.write(folder)
-                        return folder.address
+                        return snapshot.write(folder)
                     except (WorkerLost, TransportError):
                         if surviving is None:
                             raise
@@ -232,7 +253,7 @@ class Kept(Recorded):
 
     def _private_folder(self, runtime: Runtime) -> Folder:
         """Where points lie that nobody asked for: a disk, if all workers are on this machine."""
-        path = _private_path()
+        path = private_path()
         self._private = weakref.finalize(self, shutil.rmtree, path, ignore_errors=True)
         disk = Disk(path)
         token = os.urandom(16)
@@ -307,6 +328,7 @@ class Kept(Recorded):
 
         state = stored.manifest.driver
         self._remember(state)
+        self._changed = self._changed or bool(state.get("changed", False))
         commands = self._commands
         commands.promises = []
         for text in state.get("promises", ()):
@@ -326,47 +348,46 @@ class Kept(Recorded):
         commands.next = max(commands.next, int(state.get("next", 0)))
         commands.letters, commands.promised = int(state.get("letters", 0)), int(state.get("promised", 0))
         self._values.update({k: v for k, v in state.get("values", {}).items() if k in self._values})
+        commands.asked, commands.acted = int(state.get("asked", 0)), int(state.get("acted", -1))
         self._betweens.done = int(state.get("called", -1))
 
-    def _replay(self, stored: Stored, until: int | None) -> None:
-        """Do again what came from outside after the snapshot, up to a tick; what acts at that tick is left out.
+    def _resumed(self) -> Resumption | None:
+        """What workers go on from; refuses a snapshot that is not of this program.
 
         Raises:
-            LogError: the log is torn, or an entry does not fit the run.
+            RunError: it is of another app, or of another version of it.
         """
-        from partitions.admission import check_entry
-        from partitions.log import Promise, damaged
-        from weaver.stored import LOG
+        keeping = self._keeping
+        stored = keeping.resume or keeping.again
+        if stored is None:
+            return None
+        from weaver.changed import resumption
 
-        folder = stored.folder if stored.run is None else stored.run.inside(LOG)
-        commands, betweens = self._commands, self._betweens
-        betweens.silent = True  # what functions between ticks did is in the log
-        for entry in stored.entries():
-            if until is not None and entry.tick >= until:
-                break
-            if entry.tick < self.tick or self.step(entry.tick - self.tick) != entry.tick:
-                raise damaged(folder, entry, f"it acts at tick {entry.tick}; the run is at {self.tick}")
-            try:
-                check_entry(self._program, entry)
-            except ValueError as error:
-                raise damaged(folder, entry, str(error)) from error
-            if self._surviving is not None:
-                self._surviving.replay(entry)
-            else:
-                from partitions.surviving import apply
-
-                for one in entry.inputs:
-                    apply(self._runtime, one)
-            commands.promises += [one for one in entry.inputs if isinstance(one, Promise)]
-            pending = set(entry.driver.get("pending", ()))
-            commands.promises = [one for one in commands.promises if one.number in pending]
-            self._remember(entry.driver)
-        if until is not None:
-            self.step(until - self.tick)
-        betweens.silent = False
+        allowed = keeping.allow_changed and keeping.again is None
+        made = resumption(self.simulation, self._program, stored, allowed)
+        if stored.manifest.identity != self._program.identity:
+            self._changed = True
+        return made if keeping.resume is not None else None
 
     def _begin_keeping(self) -> None:
-        """Make the first point of a run that is kept, so that its inputs are never without one."""
+        """Lead a run to where it goes on, and make the first point, so that its inputs are never without one."""
+        keeping = self._keeping
+        entries: Iterable[Entry] = () if keeping.resume is None else keeping.resume.entries()
+        entries = entries if keeping.inputs is None else keeping.inputs
+        if keeping.resume is not None:
+            self._recall(keeping.resume)
+        if keeping.record is not None and keeping.until is None:  # what is done again belongs to it too
+            begin_recording(cast("Run", self), keeping.record, keeping.goes_on)
+        if keeping.resume is not None or keeping.inputs is not None:
+            from weaver.replay import Replay
+
+            replay = Replay(self, entries)
+            if keeping.until is not None:
+                replay.before(keeping.until)
+            replay.all()
+        if keeping.record is not None and keeping.until is not None:
+            begin_recording(cast("Run", self), keeping.record, resumed=False)
+        self._asked = self._commands.asked
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._reachable(self._points.folder)
             self._surviving.last()
@@ -398,7 +419,7 @@ class Kept(Recorded):
             self._private = None
 
 
-def _private_path() -> str:
+def private_path() -> str:
     """A new folder, named after this process; those of processes that were killed are removed."""
     root, head = Path(tempfile.gettempdir()), "weaver-points-"
     for left in root.glob(f"{head}*"):
@@ -420,14 +441,17 @@ class _Driver:
         from partitions.log import Entry, encode
 
         run = self._run
-        commands = run._commands
+        commands, resume = run._commands, run._keeping.resume
+        parent = run._keeping.parent or ({} if resume is None else resume.manifest.driver.get("parent", {}))
         return {
             **self.brief(),
             "promises": [base64.b64encode(encode(Entry(0, 0, (one,)))).decode() for one in commands.promises],
             "initial": {name: p.value for name, p in run.simulation.parameters.items()},
             "observations": [one.name for one in run._program.observations],
             "written": time.time(),
-            "parent": dict(run._keeping.parent),
+            "changed": run._changed,
+            "app_path": os.path.abspath(run.simulation.file) if run.simulation.file else "",
+            "parent": dict(parent),
         }
 
     def brief(self) -> dict[str, Any]:
@@ -440,6 +464,8 @@ class _Driver:
             "pending": [one.number for one in commands.promises],
             "values": dict(self._run._values),
             "called": self._run._betweens.done,
+            "asked": commands.asked,
+            "acted": commands.acted,
         }
 
     def samples(self, runtime: Runtime) -> Sequence[tuple[int, int, Value]]:

@@ -58,7 +58,7 @@ def load_app(
             f"Put each into its own file."
         )
     simulation: Simulation = getattr(module, next(iter(found.values())))
-    simulation.name = app_name(path)
+    simulation.name, simulation.file = app_name(path), str(path)
     for name in wanted:
         if name not in simulation.parameters:
             raise unknown_parameter(simulation, name)

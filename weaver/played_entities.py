@@ -30,6 +30,10 @@ class Seen:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Seen) and self._id == other._id and self._rows.kind is other._rows.kind
 
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name} {getattr(self, name)}" for name in self._rows.fields)
+        return f"<{self._rows.kind.__name__} {self._id}: {values}>"
+
     def __hash__(self) -> int:
         return hash((self._rows.kind, self._id))
 
@@ -115,6 +119,9 @@ class Elements:
 
     def __getitem__(self, index: int) -> Any:
         return self._values()[index]
+
+    def __repr__(self) -> str:
+        return repr(tuple(self._values()))
 
     def __setitem__(self, index: int, value: Any) -> None:
         if not isinstance(self._owner, Me):

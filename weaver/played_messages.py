@@ -133,6 +133,10 @@ class Mailbox:
         if (type, letter.kind) in self._readers:
             self._waiting.setdefault(id, []).append(letter)
 
+    def put_back(self, id: int, letter: Letter) -> None:
+        """Let a message wait that was delivered in an earlier run of the same state."""
+        self._waiting.setdefault(id, []).append(letter)
+
     def bury(self, id: int) -> None:
         """Drop what one who died had not read."""
         self._waiting.pop(id, None)

@@ -19,12 +19,12 @@ from weaver.commands import NEVER, Commands
 from weaver.errors import ModelError, RecordError, RunError
 from weaver.fault import describe_fault
 from weaver.flight import Flight
-from weaver.keeping import Keeping, Kept
+from weaver.keeping import Keeping
 from weaver.launch import check_digest, check_options, compiled, row_bytes, runtime_of
-from weaver.recorded import begin_recording
 from weaver.samples import Samples
 from weaver.shown import Shown
 from weaver.simulation import Simulation
+from weaver.travel import Travelled
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -37,7 +37,7 @@ INSIST_SECONDS = 0.25
 """A `hold` that came before its `advance` began is forgotten by it, so it is said again."""
 
 
-class Run(Asked, Commanded, Kept, Shown):
+class Run(Asked, Commanded, Travelled, Shown):
     """A run of a simulation, from `Simulation.start`; use it in a `with` statement.
 
     It stands at tick 0 at first. `step` moves it and waits; `resume` lets it run by itself until `pause`. Questions may
@@ -68,7 +68,7 @@ class Run(Asked, Commanded, Kept, Shown):
         self._keeping = keeping or Keeping()
         self._keeping.check()
         if self._keeping.record is not None:
-            self._keeping.record.check(simulation, self._keeping.resume is not None)
+            self._keeping.record.check(simulation, self._keeping.goes_on)
         began = time.perf_counter()
         self.simulation = simulation
         self._flight: Flight | None = None
@@ -80,11 +80,7 @@ class Run(Asked, Commanded, Kept, Shown):
         self._seconds, self._updates = 0.0, 0.0
         with self._told():
             self._program = compiled(simulation)
-            stored, resumed = self._keeping.resume, None
-            if stored is not None:
-                from weaver.changed import resumption
-
-                resumed = resumption(simulation, self._program, stored, self._keeping.allow_changed)
+            resumed = self._resumed()
             runtime = self._runtime = runtime_of(self._program, partitions, threads, workers, cluster, resumed)
             try:
                 if resumed is not None:
@@ -98,12 +94,6 @@ class Run(Asked, Commanded, Kept, Shown):
                 self._samples = Samples(self._program.observations, simulation.dt)
                 self._collect()
                 self._betweens = Betweens(self, simulation.betweens)
-                if stored is not None:
-                    self._recall(stored)
-                if self._keeping.record is not None:  # before anything is done again: that belongs to it too
-                    begin_recording(self, self._keeping.record, stored is not None)
-                if stored is not None:
-                    self._replay(stored, self._keeping.until)
                 self._begin_keeping()
             except BaseException:
                 self._free(sys.exception())

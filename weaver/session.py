@@ -13,7 +13,7 @@ from pathlib import Path
 from types import FrameType, ModuleType
 from typing import TYPE_CHECKING, Any
 
-from weaver.drive import linger
+from weaver.drive import drive, linger
 from weaver.errors import RunError
 from weaver.keeping import Keeping
 from weaver.load import UsageError, default_ticks, load_app
@@ -23,7 +23,7 @@ from weaver.run import Run
 from weaver.samples import check_plot, write_csv, write_plot
 from weaver.serving import Serving, Views
 from weaver.simulation import Simulation
-from weaver.start import restoring
+from weaver.start import load_again, restoring
 from weaver.view import models_of, picture_frame, world_meta
 
 if TYPE_CHECKING:
@@ -106,6 +106,8 @@ class Session:
     keep: str | None = None
     resume: str | None = None
     allow_changed: bool = False
+    at: int | None = None
+    paused: bool = False
     record: Path | None = None
     every: int = 1
     fields: list[str] | None = None
@@ -134,7 +136,7 @@ class Session:
 
     def _run(self, signals: Signals) -> int:
         keeping = self._keeping()
-        module, simulation = self._loaded(keeping.resume)
+        module, simulation = self._loaded(keeping.resume or keeping.again)
         if self.image is not None and importlib.util.find_spec("open3d") is None:
             raise RunError(
                 f"the picture {self.image} was asked for; open3d, the Python package that draws it, is missing.\n"
@@ -179,24 +181,24 @@ class Session:
         if place is None:
             return Keeping(self.snapshots, self.snapshot_every, self.keep, record=record)
         return restoring(
-            place, self.snapshots, self.snapshot_every, self.keep, "durable", self.allow_changed, record, optional=auto
+            place, self.snapshots, self.snapshot_every, self.keep, "durable", self.allow_changed, record,
+            optional=auto, at=self.at,
         )  # fmt: skip
 
     def _loaded(self, stored: Stored | None) -> tuple[ModuleType, Simulation]:
         """The app, with the seed and the first parameters of the run that is gone on with."""
         if stored is None:
             return load_app(self.app, self.seed, self.parameters)
-        before = dict(stored.manifest.driver.get("initial", {}))
-        given = {name: value for name, value in self.parameters.items() if name not in before}
-        seed = stored.manifest.seed if self.seed is None else self.seed
-        return load_app(self.app, seed, given, before)
+        return load_again(self.app, stored.manifest, self.seed, self.parameters)
 
     def _begun(self, run: Run, keeping: Keeping) -> None:
         """Say what is gone on from, and what would be lost with this process."""
         name = run.simulation.name
-        if keeping.resume is not None:
-            self._note(f"{name}: goes on from tick {run.tick}, kept in {keeping.resume.address}")
-            before = keeping.resume.manifest.driver.get("initial", {})
+        stored = keeping.resume or keeping.again
+        if stored is not None:
+            verb = "goes on from" if self.at is None else "stands at"
+            self._note(f"{name}: {verb} tick {run.tick}, kept in {stored.address}")
+            before = stored.manifest.driver.get("initial", {})
             declared = run.simulation.parameters
             values: dict[str, Any] = {
                 n: declared[n].checked(v) for n, v in self.parameters.items() if n in before and n in declared
@@ -238,7 +240,7 @@ class Session:
             return signals.received is not None or closed
 
         with ProgressBar(run.simulation.name, ticks) as progress:
-            run.drive(ticks, commands=hub, on_progress=progress, stopped=stopped)
+            drive(run, ticks, hub, progress, stopped, self.paused)
 
     def _linger(self, run: Run, hub: Hub, window: Window | None, signals: Signals) -> None:
         """Keep the last tick on show until a signal, or until the window is closed."""

@@ -59,6 +59,9 @@ class Simulation(Startable):
             fixes it; slower.
         name: for messages; the app file's name by default.
 
+    Attributes:
+        file: the app file, "" if it is not known.
+
     Raises:
         ModelError: a value is out of its range.
     """
@@ -68,6 +71,7 @@ class Simulation(Startable):
     dt: float = 1.0
     strict: bool = False
     name: str = ""
+    file: str = field(default="", init=False, repr=False)
     parameters: dict[str, Parameter] = field(default_factory=dict, init=False, repr=False)
     behaviors: list[Turn] = field(default_factory=list, init=False, repr=False)
     sources: list[Scatter | Added] = field(default_factory=list, init=False, repr=False)
@@ -111,7 +115,7 @@ class Simulation(Startable):
             frame = inspect.currentframe()
             caller = frame.f_back.f_back if frame and frame.f_back else None
             path = str(caller.f_globals.get("__file__", "simulation")) if caller else "simulation"
-            self.name = path.rsplit("/", 1)[-1].removesuffix(".py")
+            self.name, self.file = path.rsplit("/", 1)[-1].removesuffix(".py"), path
 
     def parameter(
         self,

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any, cast
 from weaver.errors import RunError
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
+    from partitions.manifest import Manifest
     from weaver.keeping import Keeping
     from weaver.recorded import RecordOptions
     from weaver.run import Run
@@ -80,6 +83,7 @@ class Startable:
         snapshot_every: int | str | None = None,
         keep: str | Mapping[str, int] | None = None,
         ack: str = "durable",
+        at: int | None = None,
         allow_changed: bool = False,
         record: str | Path | None = None,
         record_every: int = 1,
@@ -99,6 +103,7 @@ class Startable:
             snapshot_every: as in `start`.
             keep: as in `start`.
             ack: as in `start`.
+            at: stand where that run stood at this tick; then it is another run, and kept only where `snapshots` says.
             allow_changed: go on although behaviors have changed since.
             record: folder into which it is recorded; one that holds the recording of that run is gone on with, without
                 a gap or a repeat.
@@ -113,7 +118,7 @@ class Startable:
         from weaver.run import Run
 
         options = None if record is None else RecordOptions(record, record_every, record_fields, record_area)
-        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed, options)
+        keeping = restoring(path, snapshots, snapshot_every, keep, ack, allow_changed, options, at=at)
         return Run(
             cast("Simulation", self),
             partitions=partitions,
@@ -140,10 +145,12 @@ def restoring(
     allow_changed: bool,
     record: RecordOptions | None = None,
     optional: bool = False,
+    at: int | None = None,
 ) -> Keeping:
-    """What is kept of a run that goes on from a snapshot; arguments as in `Simulation.restore`.
+    """What is kept of a run that goes on from a snapshot; arguments as in `Startable.restore`.
 
-    With `optional` a place where there is nothing yet is no error: the run begins.
+    With `optional` a place where there is nothing yet is no error: the run begins. With `at` it stands at that tick,
+    and is another run than the one that was kept.
 
     Raises:
         RunError: there is none, or it is torn.
@@ -152,6 +159,13 @@ def restoring(
     from weaver.keeping import Keeping
     from weaver.stored import find, open_stored
 
+    if at is not None:
+        from weaver.history import history_at
+
+        return history_at(path).at(
+            at, snapshots=snapshots, snapshot_every=snapshot_every, keep=keep, ack=ack, allow_changed=allow_changed,
+            record=record,
+        )  # fmt: skip
     try:
         stored = find(path) if optional else open_stored(path)
     except RuntimeFault as error:
@@ -159,3 +173,47 @@ def restoring(
     if stored is not None and snapshots is None and stored.run is not None:
         snapshots = stored.run.address
     return Keeping(snapshots, snapshot_every, keep, ack, stored, allow_changed=allow_changed, record=record)
+
+
+def load_again(
+    app: str, manifest: Manifest, seed: int | None, parameters: Mapping[str, str]
+) -> tuple[ModuleType, Simulation]:
+    """An app with the seed and the first parameters of a run that was kept.
+
+    Args:
+        app: which.
+        manifest: of one of the run's snapshots.
+        seed: in place of that run's.
+        parameters: those that the run has not set, by name; others are to be set in the run.
+
+    Raises:
+        UsageError: there is no such app or parameter.
+        AppError: the app cannot be used.
+    """
+    from weaver.load import load_app
+
+    before = dict(manifest.driver.get("initial", {}))
+    given = {name: value for name, value in parameters.items() if name not in before}
+    return load_app(app, manifest.seed if seed is None else seed, given, before)
+
+
+def app_of(manifest: Manifest, named: str | None) -> str:
+    """The app of a run that was kept: where it lay then, or a bundled one of its name; or the one that is named.
+
+    Raises:
+        UsageError: it is not found.
+    """
+    from weaver.load import UsageError, bundled_apps
+
+    file = str(manifest.driver.get("app_path", ""))
+    if named is not None:
+        return named
+    if file.endswith(".py") and os.path.isfile(file):
+        return file
+    if manifest.app in [name for name, _ in bundled_apps()]:
+        return manifest.app
+    raise UsageError(
+        f"the run of {manifest.app} was to be computed again; its app {file or '(no file is known)'} is not there.\n"
+        f"Its behaviors are not known.\n"
+        f"Say where it is: --app PATH."
+    )

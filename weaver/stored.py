@@ -63,10 +63,10 @@ def is_snapshot(folder: Folder) -> bool:
     return folder.size(MANIFEST) is not None
 
 
-def find(address: str | os.PathLike[str], at: int | None = None) -> Stored | None:
+def find(address: str | os.PathLike[str]) -> Stored | None:
     """What to go on from; None where there is no snapshot.
 
-    Of a run's folder it is the newest snapshot that is whole, or the newest that is not after tick `at`.
+    Of a run's folder it is the newest snapshot that is whole.
 
     Raises:
         SnapshotError: the snapshot that was named, or all of a run, are torn.
@@ -78,8 +78,6 @@ def find(address: str | os.PathLike[str], at: int | None = None) -> Stored | Non
         return Stored(text, folder, read_manifest(folder))
     torn: SnapshotError | None = None
     for kept in reversed(snapshots_in(folder)):
-        if at is not None and kept.tick > at:
-            continue
         inside = folder.inside(kept.name)
         manifest = read_manifest(inside)
         wrong = Reader(inside, manifest).verify()
@@ -92,17 +90,16 @@ def find(address: str | os.PathLike[str], at: int | None = None) -> Stored | Non
     return None
 
 
-def open_stored(address: str | os.PathLike[str], at: int | None = None) -> Stored:
+def open_stored(address: str | os.PathLike[str]) -> Stored:
     """The same; refuses a place without a snapshot.
 
     Raises:
         RunError: there is none.
     """
-    stored = find(address, at)
+    stored = find(address)
     if stored is None:
         raise RunError(
-            f"{address} was to be gone on from; there is no snapshot in it"
-            f"{f' of a tick up to {at}' if at is not None else ''}.\n"
+            f"{address} was to be gone on from; there is no snapshot in it.\n"
             f"A snapshot is a folder with a {MANIFEST}; a run with --snapshots DIR makes them in DIR.\n"
             f"Check the path, or write --resume auto to start where there is nothing yet."
         )

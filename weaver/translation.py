@@ -75,6 +75,7 @@ class Translator:
         # before the values are captured: functions may call each other in a circle
         self._done[original] = made
         made.__name__, made.__qualname__ = original.__name__, original.__qualname__
+        made.__code__ = made.__code__.replace(co_name=original.__name__)  # a debugger shows it
         made.__defaults__ = original.__defaults__ and tuple(self.captured(d) for d in original.__defaults__)
         made.__kwdefaults__ = original.__kwdefaults__ and {
             name: self.captured(d) for name, d in original.__kwdefaults__.items()
