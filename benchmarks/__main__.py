@@ -15,7 +15,7 @@ from benchmarks.machine import machine
 
 CASES = (
     "flocking", "melt", "circles", "life", "forest_fire", "diffusion", "wolf_sheep", "schelling", "zombies", "threads",
-    "promise", "exchange", "memory", "first_tick", "scaling",
+    "promise", "exchange", "snapshots", "memory", "first_tick", "scaling",
 )  # fmt: skip
 RESULTS = Path(__file__).parent / "results"
 

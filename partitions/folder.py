@@ -168,11 +168,12 @@ class Store(Folder):
         """See `Folder.write`."""
         fs, root = self._fs()
         with self._telling("written", name):
+            # At once, because a stream that is closed by an error is an object all the same, of what came before it.
+            content = chunks[0] if isinstance(chunks, list) and len(chunks) == 1 else b"".join(chunks)
             place = f"{root}/{name}"
             fs.create_dir(place.rpartition("/")[0], recursive=True)
             with fs.open_output_stream(place) as file:
-                for chunk in chunks:
-                    file.write(chunk)
+                file.write(content)
 
     def read(self, name: str) -> memoryview:
         """See `Folder.read`."""
@@ -278,7 +279,8 @@ class Memory(Folder):
     def remove(self, name: str) -> None:
         """See `Folder.remove`."""
         place = self._head + name
-        for known in [known for known in self.files if known == place or known.startswith(f"{place}/")]:
+        inside = f"{place}/" if name else place
+        for known in [known for known in self.files if known == place or known.startswith(inside)]:
             del self.files[known]
 
     def inside(self, name: str) -> Memory:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from partitions.command import Command, Letter, Rows
 from partitions.errors import KeepingFault
 from partitions.folder import Disk, Folder, FolderError, Memory, sync_folder
-from partitions.manifest import Brief
+from partitions.manifest import Brief, reason
 from partitions.store import Array
 
 _START = struct.Struct("<4sIQ32s")
@@ -146,7 +146,7 @@ class Log:
         path.mkdir(parents=True, exist_ok=True)
         if self._folder.size(_name(number)) is not None and any(_entries(self._folder, _name(number))):
             raise OSError(17, f"{_name(number)} is there, and holds other entries of these numbers")
-        file = open(path / _name(number), "wb", buffering=0)  # noqa: SIM115  # kept open
+        file = open(path / _name(number), "wb", buffering=0)  # noqa: SIM115  # kept open  # noqa: SIM115  # kept open
         sync_folder(path)
         if number not in self._starts:
             self._starts.append(number)
@@ -223,9 +223,9 @@ def read_log(folder: Folder, since: int = 0) -> Iterator[Entry]:
                 yield entry
 
 
-def damaged(folder: Folder, entry: Entry, reason: str) -> LogError:
+def damaged(folder: Folder, entry: Entry, why: str) -> LogError:
     """The error for an entry that is whole and cannot be used."""
-    return _refused(folder, f"entry {entry.number}", reason)
+    return _refused(folder, f"entry {entry.number}", why)
 
 
 def encode(entry: Entry) -> bytes:
@@ -306,8 +306,8 @@ def _entries(folder: Folder, name: str) -> Iterator[Entry]:
             raise _refused(folder, name, f"the entry at byte {at} is not what was written: the checksum differs")
         try:
             entry = _decoded(json.loads(bytes(content[at + _HEAD : middle])), content[middle:end])
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-            raise _refused(folder, name, f"the entry at byte {at} has no sense ({error})") from error
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+            raise _refused(folder, name, f"the entry at byte {at} has no sense ({reason(error)})") from error
         yield entry
         at = end
 
@@ -368,9 +368,9 @@ def _number(folder: Folder, name: str) -> int:
     return int(stem)
 
 
-def _refused(folder: Folder, name: str, reason: str) -> LogError:
+def _refused(folder: Folder, name: str, why: str) -> LogError:
     return LogError(
-        f"{folder.address}/{name} cannot be used: {reason}.\n"
+        f"{folder.address}/{name} cannot be used: {why}.\n"
         f"Inputs that were acknowledged could be missing or wrong.\n"
         f"Go on from a snapshot alone: --resume DIR/tick-..., with another --snapshots folder."
     )

@@ -8,10 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
+from partitions.digest import add_digests, format_digest
 from partitions.errors import KeepingFault
 from partitions.folder import Folder
 from partitions.moment import Kind
@@ -159,8 +161,16 @@ class Manifest(_Strict):
                 raise ValueError(f"{part.file} is of {part.kind} {part.name!r}, which has no schema")
         if len({part.file for part in self.parts}) != len(self.parts):
             raise ValueError("a file is listed twice")
+        for part in self.parts:
+            if (part.digest is None) == (part.kind in ("entity", "layer")):
+                raise ValueError(f"{part.file} has {'no' if part.digest is None else 'a'} digest")
+        if whole_digest(self.parts) != self.digest:
+            raise ValueError("the digests of its files do not add up to its own")
         if self.driver:
-            Driven.model_validate(self.driver)
+            try:
+                Driven.model_validate(self.driver)
+            except ValidationError as error:
+                raise ValueError(f"driver.{reason(error)}") from None
         return self
 
     def columns(self, kind: str, name: str) -> dict[str, str]:
@@ -211,15 +221,28 @@ def read_manifest(folder: Folder) -> Manifest:
     try:
         return Manifest.model_validate_json(json.dumps(body))
     except ValidationError as error:
+        raise refused(folder, MANIFEST, reason(error)) from error
+
+
+def whole_digest(parts: Sequence[Part]) -> str:
+    """The digest of the state, from those of the files."""
+    pairs = [(int(p.digest[:16], 16), int(p.digest[16:], 16)) for p in parts if p.digest is not None]
+    return format_digest(*add_digests(pairs))
+
+
+def reason(error: Exception) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, ValidationError):
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise refused(folder, MANIFEST, f"{place or 'it'}: {first['msg']}") from error
+        return f"{place or 'it'}: {first['msg']}".partition("\n")[0]
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
-def refused(folder: Folder, name: str, reason: str) -> SnapshotError:
+def refused(folder: Folder, name: str, why: str) -> SnapshotError:
     """The error for a file that cannot be used."""
     return SnapshotError(
-        f"{folder.address}/{name} cannot be used: {reason}.\n"
+        f"{folder.address}/{name} cannot be used: {why}.\n"
         f"A run that went on from it would not be the one that was kept.\n"
         f"Use another snapshot; `weaver snapshot verify` tells which are whole."
     )

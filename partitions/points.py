@@ -16,11 +16,20 @@ from typing import Any, Protocol
 
 from partitions.errors import TransportError, WorkerLost
 from partitions.folder import Folder, FolderError
-from partitions.manifest import SNAPSHOT_NAME, Behavior, Manifest, Schema, World, snapshot_name, write_manifest
+from partitions.manifest import (
+    SNAPSHOT_NAME,
+    Behavior,
+    Manifest,
+    Schema,
+    World,
+    snapshot_name,
+    whole_digest,
+    write_manifest,
+)
 from partitions.moment import schema
 from partitions.program import Program
 from partitions.runtime import Runtime
-from partitions.snapshot import whole_digest, write_samples
+from partitions.snapshot import write_samples
 from partitions.sums import Value
 
 LEAST_SECONDS = 8.0
@@ -176,11 +185,6 @@ class Points:
         self.closed = False
         self.copying = threading.Lock()
 
-    @property
-    def writing(self) -> bool:
-        """Whether one is under way."""
-        return self._thread is not None and self._thread.is_alive()
-
     def due(self) -> bool:
         """Whether it is time for another one."""
         return time.monotonic() >= self._due and not self.copying.locked()
@@ -216,6 +220,10 @@ class Points:
     def hurry(self) -> None:
         """Let the next be due at once."""
         self._due = time.monotonic()
+
+    def postpone(self) -> None:
+        """Let the next be due after the usual time from now."""
+        self._due = time.monotonic() + LEAST_SECONDS
 
     def newest(self) -> tuple[int, int] | None:
         """(tick, inputs done) of the newest that is whole."""

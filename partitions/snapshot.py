@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.digest import add_digests, format_digest
+from partitions.digest import format_digest
 from partitions.folder import Folder
-from partitions.manifest import Manifest, Part, refused
+from partitions.manifest import Manifest, Part, reason, refused
 from partitions.moment import SAMPLE, Moment, Piece, piece_digest
 from partitions.program import Observed, Program
 from partitions.store import Array
@@ -49,12 +49,6 @@ def write_moment(folder: Folder, moment: Moment, program: Program, rank: int) ->
             )
         )
     return parts
-
-
-def whole_digest(parts: Sequence[Part]) -> str:
-    """The digest of the state, from those of the files."""
-    pairs = [(int(p.digest[:16], 16), int(p.digest[16:], 16)) for p in parts if p.digest is not None]
-    return format_digest(*add_digests(pairs))
 
 
 def encode(piece: Piece) -> Any:
@@ -123,7 +117,7 @@ class Reader:
             table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
             table.validate(full=True)
         except (pa.ArrowException, OSError, ValueError) as error:
-            raise refused(self.folder, part.file, f"it is no Arrow file ({error})") from error
+            raise refused(self.folder, part.file, f"it is no Arrow file ({reason(error)})") from error
         if table.num_rows != part.rows:
             raise refused(self.folder, part.file, f"it has {table.num_rows} rows; the manifest says {part.rows}")
         if table.column_names != list(dtypes):
@@ -144,7 +138,7 @@ class Reader:
         """Read everything; returns what is wrong, one line each."""
         from partitions.errors import RuntimeFault
 
-        wrong, digests = [], []
+        wrong = []
         types = {one.name: t for t, one in enumerate(s for s in self.manifest.schema_ if s.kind in ("entity", "layer"))}
         for part in self.manifest.parts:
             try:
@@ -153,9 +147,11 @@ class Reader:
                 wrong.append(str(error).partition("\n")[0])
                 continue
             if part.kind in ("entity", "layer"):
-                digests.append(piece_digest(types[part.name], piece))
-        if not wrong and format_digest(*add_digests(digests)) != self.manifest.digest:
-            wrong.append(f"{self.folder.address}: the digest of its rows is not {self.manifest.digest}")
+                digest = format_digest(*piece_digest(types[part.name], piece))
+                if digest != part.digest:
+                    wrong.append(
+                        f"{self.folder.address}/{part.file}: its rows have the digest {digest}, not {part.digest}"
+                    )
         return wrong
 
 

@@ -13,13 +13,16 @@ from weaver.run import Run
 from weaver.world import World
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-LANGUAGE, VIEWER = ((DOCS / name).read_text(encoding="utf-8") for name in ("language.md", "viewer.md"))
+LANGUAGE, VIEWER, KEEPING = (
+    (DOCS / name).read_text(encoding="utf-8") for name in ("language.md", "viewer.md", "keeping.md")
+)
 APPS = re.findall(r"```python\n(.*?)```", LANGUAGE, re.DOTALL)
 SHOWING = {
     "publish", "show", "boxes", "drive", "mortal", "partitions", "workers", "threads", "hz", "turn", "frame", "sampled",
-    "radii", "layer_shapes", "driver_address", "fixed_parameters",
+    "radii", "layer_shapes", "driver_address", "fixed_parameters", "abandon", "grouped", "promised_ticks",
+    "keep_promises",
 }  # fmt: skip
-"""Of `Run`: what the command and the views use."""
+"""Of `Run`: what the command, the views and functions between ticks use."""
 
 
 @pytest.mark.parametrize("number", range(len(APPS)))
@@ -51,3 +54,12 @@ def test_the_example_of_the_viewers_guide_runs(tmp_path: Path):
     file.write_text(example, encoding="utf-8")
     _, sim = load_app(file)
     assert sim.run(ticks=3).counts() == {"Bird": 200}
+
+
+def test_the_example_of_the_guide_to_keeping_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (example,) = re.findall(r"```python\n(.*?)```", KEEPING, re.DOTALL)
+    file = tmp_path / "kept.py"
+    file.write_text(example, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    load_app(file)
+    assert sorted(folder.name for folder in (tmp_path / "runs").iterdir()) == ["2", "2-at-120"]

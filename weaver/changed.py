@@ -59,7 +59,8 @@ def _refuse_others(program: Program, stored: Stored) -> None:
     ):
         if then != now:
             raise RunError(
-                f"{stored.address} was to be gone on from by {program.name}; its {what} is {then}, the app's {now}.\n"
+                f"{stored.address} was to be gone on from by {program.name}; its {what} is {then!r:.80}, the app's "
+                f"{now!r:.80}.\n"
                 f"The entities of one would stand in another world.\n"
                 f"Use the app and the seed that made it."
             )

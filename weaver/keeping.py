@@ -193,12 +193,15 @@ class Kept(Recorded):
         """
         if not isinstance(folder, Disk):
             return
-        token = os.urandom(16)
-        folder.write(".probe", [token])
+        token, new = os.urandom(16), not folder.path.exists()
         try:
+            folder.write(".probe", [token])
             blind = self._runtime.unreadable(folder, ".probe", token)
-        finally:
             folder.remove(".probe")
+        except BaseException:
+            if new:
+                folder.remove("")
+            raise
         if blind:
             raise RunError(
                 f"snapshots were to be written to {folder.address}; node {', '.join(blind)} does not see it.\n"

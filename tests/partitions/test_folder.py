@@ -97,7 +97,7 @@ def test_an_s3_server_keeps_files(bucket: str) -> None:
     check_folder(Store(bucket))
 
 
-def test_an_object_that_was_not_sent_whole_is_not_there(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_that_was_not_sent_whole_is_not_there(bucket: str) -> None:
     store = Store(bucket)
     store.write("a", [b"old"])
 
@@ -110,6 +110,7 @@ def test_an_object_that_was_not_sent_whole_is_not_there(bucket: str, monkeypatch
     assert bytes(store.read("a")) == b"old"
 
 
+@pytest.mark.slow
 def test_a_server_that_is_not_there_is_an_error_and_no_hang(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -10,6 +10,7 @@ from numpy.testing import assert_array_equal
 
 from partitions.frames import decode
 from partitions.interest import Interest, Wanted
+from partitions.portion import portion
 from partitions.publisher import HELLO, KIND_PART, KIND_SEEN, KIND_WISH, NONCE, PREFIX, Publisher, proof
 from partitions.still import Still
 
@@ -127,6 +128,39 @@ def test_an_interest_in_what_there_is_not_costs_the_others_nothing(listener):
     assert decode(listener.message()[1]).interest == 5
     assert "interest 1: IndexError" in publisher.trouble
     assert publisher.due(1)
+    publisher.close()
+
+
+def test_what_interests_have_in_common_is_copied_once_and_each_gets_what_it_would_get_alone(listener):
+    rng, n = np.random.default_rng(1), 50
+    places = {f"position.{axis}": rng.uniform(0.0, 4.0, n) for axis in "xy"}
+    source = Still(2, (0.0, 0.0, 0.0), (4.0, 4.0, 0.0), [(np.arange(n), {**places, "energy": rng.uniform(0, 1, n)})])
+    source.paced = False
+    asked, rows = [], source.rows
+    source.rows = lambda type, area, names: (asked.append((area, sorted(names))), rows(type, area, names))[1]
+    corner = (0.0, 0.0, 0.0), (2.0, 2.0, 0.0)
+    rich = ["<", ["number", 0.5], ["field", "energy"]]
+    wanted = (
+        Interest(1, types=(Wanted(0),)),
+        Interest(2, types=(Wanted(0, fields=("energy",)),)),
+        Interest(3, types=(Wanted(0, where=rich),)),
+        Interest(4, area=corner, types=(Wanted(0),)),
+    )
+    publisher = Publisher(listener.address, b"secret", 0, 1)
+    listener.greet()
+    listener.wish(1, *wanted)
+    listener.message()
+    assert publisher.publish(0, source)
+    names = ["position.x", "position.y"]
+    assert asked == [(None, ["energy", *names]), (corner, names)]
+    for interest in wanted:
+        frame, alone = decode(listener.message()[1]), portion(source, interest, 0)
+        assert frame.cost > 0
+        for block, other in zip(frame.blocks, alone.blocks, strict=True):
+            assert block.about == other.about
+            assert list(block.arrays) == list(other.arrays)
+            for name, values in block.arrays.items():
+                assert_array_equal(values, other.arrays[name])
     publisher.close()
 
 

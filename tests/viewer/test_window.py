@@ -2,7 +2,10 @@
 
 import contextlib
 import math
+import re
 import shutil
+import subprocess
+import sys
 from functools import cache
 
 import numpy as np
@@ -183,6 +186,19 @@ def test_a_window_ends_with_its_hub(watch):
     assert watched.hub.wait_first_client(60)
     watched.hub.close()
     assert watched.window.process.wait(60) == 0
+
+
+def test_a_window_that_ends_by_itself_says_why(tmp_path):
+    with open(tmp_path / "said", "w+b") as said:
+        child = [sys.executable, "-c", "import sys; sys.exit('the screen is gone')"]
+        pipe = subprocess.PIPE
+        window = Window(subprocess.Popen(child, stdin=pipe, stdout=pipe, stderr=said), "gui", said)
+        try:
+            assert window.process.wait(60) == 1
+            assert not window.open
+            assert re.fullmatch(r"(?s).*ended with 1\.\n.*the screen is gone\n.*the page.*", window.fault)
+        finally:
+            window.close()
 
 
 class Spoken:

@@ -31,7 +31,7 @@ def test_other_intervals_are_refused(text: Any) -> None:
         assert read_interval(text) == (3, None)  # a digit in another script is a digit
         return
     with pytest.raises(
-        wv.ModelError, match="a snapshot every .* was asked for; allowed is a number of ticks, or a time"
+        wv.ModelError, match=r"a snapshot every .* was asked for; allowed is a number of ticks, or a time"
     ):
         read_interval(text)
 

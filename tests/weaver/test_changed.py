@@ -173,7 +173,7 @@ def test_births_have_new_ids_when_a_change_has_made_other_blocks(
         (dict(box="12, 9"), r"its lengths of the box is \[12.0, 8.0\], the app's \[12.0, 9.0\]"),
         (dict(box="12, 8, origin=(1, 0)"), "its origin of the box"),
         (dict(boundary="periodic"), "its boundaries"),
-        (dict(name="frogs"), "its app is newts, the app's frogs"),
+        (dict(name="frogs"), "its app is 'newts', the app's 'frogs'"),
         (dict(resolution=1), r"holds layer Soil with \[6, 4\] cells; the app has \[12, 8\]"),
     ],
 )  # fmt: skip
@@ -188,7 +188,7 @@ def test_a_field_of_another_type_is_refused(app: Any, kept: Any) -> None:
     other = app(fields="age: float = 7.0")
     with app(fields="age: wv.int16 = 7").sim.restore(place) as run:
         run.snapshot(place.with_name("aged"))
-    with pytest.raises(wv.RunError, match="Newt.age was stored as <i2; the app declares <f8"):
+    with pytest.raises(wv.RunError, match=r"Newt\.age was stored as <i2; the app declares <f8"):
         other.sim.restore(place.with_name("aged"), allow_changed=True)
 
 

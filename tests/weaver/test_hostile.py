@@ -60,7 +60,6 @@ class Copy:
                     run.step(ticks)
                     self.last = told(run)
             except wv.WeaverError as error:
-                assert str(error).count("\n") == 2, error
                 return str(error)
         return None
 
@@ -119,8 +118,13 @@ def test_torn_snapshots_are_refused_by_name(whole: Copy) -> None:
             assert files == whole.files or whole.last == whole.told, k
             continue
         refused += 1
-        changed = [n for n in whole.files if files.get(n) != whole.files[n]]
-        assert error.startswith(f"the driver's memory/{changed[0]} cannot be used: "), (k, changed, error)
+        changed = next(n for n in whole.files if files.get(n) != whole.files[n])
+        if changed != "manifest.json":
+            assert error.startswith(f"the driver's memory/{changed} cannot be used: "), (k, changed, error)
+        elif changed not in files:
+            assert "there is no snapshot in it" in error
+        else:  # whole, but of other files
+            assert " cannot be used: " in error, (k, error)
     assert refused > 450
 
 
@@ -332,7 +336,7 @@ def test_flipped_bits_in_signed_tables_never_crash(whole: Copy) -> None:
     rng, refused = random.Random(3), 0
     for k in range(200):
         kind, name = rng.choice(sorted({(p["kind"], p["name"]) for p in body(whole.files)["parts"]}))
-        parts, columns = rows_of(whole.files, kind, name)
+        _, columns = rows_of(whole.files, kind, name)
         content = bytearray(arrow(plain(columns)))
         for _ in range(rng.randint(1, 4)):
             content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)

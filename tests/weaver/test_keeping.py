@@ -105,7 +105,7 @@ def test_a_full_disk_ends_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixtur
 def test_a_place_that_is_full_from_the_first_is_refused(tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "-t", "tmpfs", "-o", "size=64k", "tmpfs") as small:
         filled(small)
-        with pytest.raises(wv.RunError, match="the first could not be written|No space left on device"):
+        with pytest.raises(wv.RunError, match=r"the first could not be written|No space left on device"):
             pond().start(snapshots=small / "run")
 
 
@@ -120,12 +120,10 @@ def test_a_place_that_may_not_be_written_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_place_that_becomes_read_only_ends_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with mounted(tmp_path / "place", "-t", "tmpfs", "tmpfs") as place:
-        with pond().start(snapshots=place, snapshot_every=4) as run:
-            run.step(2)
-            subprocess.run(["mount", "-o", "remount,ro,force", str(place)], check=False, capture_output=True)
-            if os.access(place, os.W_OK):
-                pytest.skip("it cannot be made read-only while a file in it is open")
+    place = tmp_path / "place"
+    with pond().start(snapshots=place, snapshot_every=4) as run:
+        run.step(2)
+        with mounted(place, "-t", "tmpfs", "-o", "ro", "tmpfs"):  # over it
             run.step(3)
             run._surviving.settle()
             assert "Read-only file system. The run goes on" in caplog.text
@@ -134,11 +132,10 @@ def test_a_place_that_becomes_read_only_ends_no_run(tmp_path: Path, caplog: pyte
             with pytest.raises(wv.RunError, match="Read-only file system"):
                 run.snapshot(place / "mine")
             assert run.counts()["Duck"] == run.entities(Duck).num_rows
-            subprocess.run(["mount", "-o", "remount,rw", str(place)], check=True)
-            run.step(5)
-            run._surviving.settle()
-            assert whole(place)[-1] == "tick-0000000000008"
-            assert run.digest() == undisturbed(10)
+        run.step(5)
+        run._surviving.settle()
+        assert whole(place)[-1] == "tick-0000000000008"
+        assert run.digest() == undisturbed(10)
 
 
 def test_a_place_that_is_deleted_ends_no_run(tmp_path: Path) -> None:
@@ -289,7 +286,7 @@ def test_a_torn_log_is_refused_by_name(tmp_path: Path) -> None:
             run.step(1)
         run._surviving.settle()
         copy = shutil.copytree(tmp_path / "run", tmp_path / "copy")
-    (log,) = (copy / "log").iterdir()
+    log = max((copy / "log").iterdir())
     content = bytearray(log.read_bytes())
     content[len(content) // 2] ^= 16
     log.write_bytes(content)
@@ -325,7 +322,6 @@ def test_snapshots_from_several_threads_are_each_of_one_tick(tmp_path: Path, mon
         for thread in threads:
             thread.join()
         assert not failed
-        run.step(0) if run.running else None
     folders = [*tmp_path.glob("[ab]?"), *(tmp_path / "run").glob("tick-*"), *(tmp_path / "run").glob("point-*")]
     assert len(folders) >= 9
     for folder in folders:

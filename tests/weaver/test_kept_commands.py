@@ -72,7 +72,7 @@ def want() -> tuple[Any, ...]:
 
 
 @pytest.fixture(scope="module")
-def crashed(tmp_path_factory: pytest.TempPathFactory, want: tuple[Any, ...]) -> Iterator[dict[int, Path]]:
+def crashed(tmp_path_factory: pytest.TempPathFactory, want: tuple[Any, ...]) -> dict[int, Path]:
     """The folder of a kept run as a kill would leave it, after the commands of each tick were acknowledged."""
     base = tmp_path_factory.mktemp("crashed")
     copies: dict[int, Path] = {}
@@ -84,7 +84,7 @@ def crashed(tmp_path_factory: pytest.TempPathFactory, want: tuple[Any, ...]) -> 
 
     with fed().start(snapshots=base / "run", snapshot_every=8) as run:
         assert lived(run, copied) == want
-    yield copies
+    return copies
 
 
 @pytest.mark.parametrize("tick", range(0, END, 2))
