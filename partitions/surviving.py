@@ -356,11 +356,11 @@ class Surviving(Runtime):
         """Wait until a point that is being written has been."""
         self._points.wait()
 
-    def last(self) -> None:
-        """Make a point of the present state, if the last is of another one, and wait until it is written."""
+    def last(self, archived: bool = False) -> None:
+        """Make a snapshot of the present state, if the last is of another one, and wait until it is written."""
         self._points.wait()
         if self._points.newest() != (self.tick, self.entry):
-            self._survive(lambda: self._take(archived=False))
+            self._survive(lambda: self._take(archived))
             self._points.wait()
 
     def close(self) -> None:

@@ -390,7 +390,8 @@ class Kept(Recorded):
         self._asked = self._commands.asked
         if self._keeping.snapshots is not None and self._surviving is not None:
             self._reachable(self._points.folder)
-            self._surviving.last()
+            first = keeping.snapshot_every is not None and not self._points.kept
+            self._surviving.last(archived=first)  # an archive begins with the state that leads to all others
             if self._points.last() is None:
                 raise RunError(
                     f"snapshots were to be kept in {self._points.folder.address}; the first could not be written.\n"
