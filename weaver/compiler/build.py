@@ -564,7 +564,7 @@ def _identity(
     import numba
 
     here = Path(__file__).parent.parent
-    text = re.sub(r"^# .*:\d+$", "", text, flags=re.MULTILINE)  # which file and line it is from decides nothing
+    text = re.sub(r"^# .*:\d+$|  # \d+$", "", text, flags=re.MULTILINE)  # file and line where it is from decide nothing
     parts: list[Any] = [text, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
