@@ -101,6 +101,12 @@ class Commanded(ABC):
     def _settle(self, values: dict[str, Any]) -> None:
         before = dict(self._values)
         declared = self.simulation.parameters
+        if unknown := [name for name in values if name not in declared]:
+            raise RunError(
+                f"{unknown[0]} was to be set; the simulation has {', '.join(declared) or 'no parameters'}.\n"
+                f"Nothing was set, of the others neither.\n"
+                f"The app has lost it since that was asked for: declare it again, or go on without."
+            )
         self._values.update({n: int(v) if declared[n].integer else float(v) for n, v in values.items()})
         try:
             self._runtime.set_parameters(

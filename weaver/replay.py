@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from partitions.admission import check_entry
 from partitions.folder import Folder, Memory
 from partitions.log import Entry, Promise, damaged
+from partitions.moment import schema
 from weaver.stored import LOG
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ class Replay:
     def __init__(self, run: Kept, entries: Iterable[Entry]) -> None:
         stored = run._keeping.resume or run._keeping.again
         self._where: Folder = Memory()
+        self._same = True
         if stored is not None:
             self._where = stored.folder if stored.run is None else stored.run.inside(LOG)
+            then = [((one.kind, one.name), dict(one.columns)) for one in stored.manifest.schema_]
+            self._same = then == list(schema(run._program).items())
         self._run, self._entries = run, iter(entries)
         self._next = next(self._entries, None)
 
@@ -58,6 +62,8 @@ class Replay:
 
     def _enter(self, entry: Entry) -> None:
         run, commands = self._run, self._run._commands
+        if not self._same:  # types go by their numbers
+            raise damaged(self._where, entry, "types or fields of the app have changed since it was written")
         if entry.tick < run.tick or run.step(entry.tick - run.tick) != entry.tick:
             raise damaged(self._where, entry, f"it acts at tick {entry.tick}; the run is at {run.tick}")
         try:

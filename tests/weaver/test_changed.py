@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from weaver.changed import resumption
 from weaver.compiler import write
 from weaver.stored import Stored
 
-APP = '''
+APP = """
 import weaver as wv
 
 class Newt(wv.Entity):
@@ -43,7 +44,7 @@ def creep(me: Newt, world: wv.World):
     me.position += wv.Vec2(world.uniform(-{step}, {step}), world.uniform(-0.5, 0.5))
 {behaviors}
 sim.scatter(Newt, {number}, energy=lambda rng: rng.uniform(0.5, 1.5))
-'''
+"""
 PLAIN: dict[str, Any] = dict(
     fields="", wets="", types="", resolution=2, box="12, 8", boundary="reflect", seed=3, dt=1.0, name="newts", parameters="",
     reach=2.0, step=0.5, behaviors="", number=30,
@@ -192,3 +193,18 @@ def test_parameters_go_by_name(app: App, kept: Kept) -> None:
     resumed = kept.resumed(app(parameters=added), allow_changed=True)
     assert resumed.reals is not None and resumed.integers is not None
     assert (resumed.reals.tolist(), resumed.integers.tolist()) == ([0.4, 3.0], [2])
+
+
+def test_commands_of_an_app_with_other_fields_are_not_done_again(app: App, tmp_path: Path) -> None:
+    """They name types by number and have columns of then; a snapshot after them is what can be gone on from."""
+    module = app()
+    with module.sim.start(snapshots=tmp_path / "run") as run:
+        run.step(1)
+        run.add(module.Newt, position=[(1.0, 1.0)])
+        copy = shutil.copytree(tmp_path / "run", tmp_path / "copy")
+        run.step(1)
+    grown = app(**GROWN)
+    with pytest.raises(wv.RunError, match=r"entry 0 cannot be used: types or fields of the app have changed"):
+        grown.sim.restore(copy)
+    with grown.sim.restore(tmp_path / "run") as run:  # it has ended well, and its last point is after the command
+        assert run.tick == 2 and 30 in run.entities(grown.Newt)["id"].to_pylist()
