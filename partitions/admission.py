@@ -116,7 +116,7 @@ def check_places(program: Program, type: int, columns: Mapping[str, Array]) -> N
         inside &= np.rint(np.where(inside, p, 0.0) / quantum) * quantum == p
         if not inside.all():
             raise ValueError(
-                f"{program.types[type].name} is at {name} = {p[~inside][0]!r}; the box goes from {axis.low:g} to "
+                f"{program.types[type].name} is at {name} = {float(p[~inside][0])!r}; the box goes from {axis.low:g} to "
                 f"{axis.high:g} in steps of {quantum:g}"
             )
 

@@ -117,7 +117,7 @@ def _changes(program: Program, manifest: Manifest) -> list[str]:
         changes.append(f"kernels were compiled for {manifest.cpu[0]} and are for {program.cpu[0]}, or other features")
     fields_changed = {(one.kind, one.name): dict(one.columns) for one in manifest.schema_} != schema(program)
     if not changes and not fields_changed:
-        changes.append("a constant, helper function, parameter or number of initial entities has changed")
+        changes.append("a constant, helper function or parameter has changed")
     return changes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import platform
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -563,6 +564,7 @@ def _identity(
     import numba
 
     here = Path(__file__).parent.parent
+    text = re.sub(r"^# .*:\d+$|  # \d+$", "", text, flags=re.MULTILINE)  # file and line where it is from decide nothing
     parts: list[Any] = [text, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
