@@ -20,7 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.flocking import flocking, machine
+from benchmarks.flocking import flocking
+from benchmarks.machine import machine
 
 GOAL = 0.10
 DENSITY = 0.5

@@ -119,6 +119,7 @@ class Exchange:
         self._parts, self.rank, self._crew, self._transport = parts, rank, crew, transport
         self._epoch = self._number = 0
         self.seconds = 0.0
+        self._dtypes = [{c.name: np.dtype(c.dtype) for c in (*s.columns, *s.scratch)} for s in program.types]
         self._stopped: set[int] = set()
         self._inner = [[routes.inner(part.number) for part in parts] for routes in self.routes]
         self._seen: dict[int, tuple[tuple[int, ...], dict[tuple[int, int], NDArray[np.uint32]]]] = {}
@@ -404,8 +405,7 @@ class Exchange:
         return self._seen[type][1]
 
     def _dtype(self, type: int, name: str) -> np.dtype[Any]:
-        spec = self._program.types[type]
-        return next(np.dtype(c.dtype) for c in (*spec.columns, *spec.scratch) if c.name == name)
+        return self._dtypes[type][name]
 
 
 def _names(columns: Sequence[Any], ghost_columns: Sequence[str], dim: int, kind: int) -> list[str]:

@@ -234,7 +234,7 @@ class Table:
             )
             self.n, self.n_appended = int(self.start[-1]), 0
             n = crew.pieces(self.n, 2 * crew.threads)
-            at = np.searchsorted(self.start, np.linspace(0, self.n, n + 1)[1:-1]).tolist()
+            at = np.searchsorted(self.start, np.linspace(0, self.n, n + 1)[1:-1]).tolist() if n > 1 else []
             edges = [0, *at, self.n_cells]
             new_ids, new_order = self.ids, self.borrow(order.dtype)
             crew.run(

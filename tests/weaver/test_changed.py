@@ -11,9 +11,15 @@ import numpy as np
 import pytest
 
 import weaver as wv
+from partitions.folder import Disk
+from partitions.manifest import read_manifest
+from partitions.resume import Resumption
 from tests.weaver.generated import load
+from weaver.changed import resumption
+from weaver.compiler import write
+from weaver.stored import Stored
 
-APP = """
+APP = '''
 import weaver as wv
 
 class Newt(wv.Entity):
@@ -34,172 +40,156 @@ def creep(me: Newt, world: wv.World):
     if me.energy > 1.5:
         me.energy -= 1.0
         world.spawn(Newt, energy=0.5)
-    me.position += wv.Vec2({step}, world.uniform(-0.5, 0.5))
+    me.position += wv.Vec2(world.uniform(-{step}, {step}), world.uniform(-0.5, 0.5))
 {behaviors}
-sim.scatter(Newt, 30, energy=lambda rng: rng.uniform(0.5, 1.5))
-{sources}
-"""
+sim.scatter(Newt, {number}, energy=lambda rng: rng.uniform(0.5, 1.5))
+'''
 PLAIN: dict[str, Any] = dict(
     fields="", wets="", types="", resolution=2, box="12, 8", boundary="reflect", seed=3, dt=1.0, name="newts", parameters="",
-    reach=1.5, step="world.uniform(-0.5, 0.5)", behaviors="", sources="",
+    reach=2.0, step=0.5, behaviors="", number=30,
+)  # fmt: skip
+GROWN: dict[str, Any] = dict(
+    fields="age: wv.int16 = 7\n    way: wv.Vec2 = wv.Vec2(1.0, -2.0)\n    few: wv.Array[float, 2]",
+    wets="salt: float = 0.25", types="\nclass Frog(wv.Entity):\n    leap: float = 2.0\n",
+    behaviors="sim.scatter(Frog, 5)",
 )  # fmt: skip
 NUMBER = itertools.count()
-END = 9
+AT, END = 5, 12
+
+App = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def app(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+def app(tmp_path_factory: pytest.TempPathFactory) -> App:
     folder = tmp_path_factory.mktemp("apps")
     return lambda **changes: load(APP.format(**{**PLAIN, **changes}), folder, f"newts_{next(NUMBER)}")
 
 
+class Kept:
+    """A snapshot, who was in it, and what came of them in the app as it was."""
+
+    def __init__(self, app: App, folder: Path) -> None:
+        module = app()
+        self.place = folder / "one"
+        with module.sim.start(partitions=2) as run:
+            run.step(AT)
+            run.set(rate=0.4)
+            run.snapshot(self.place)
+            self.newts, self.born = run.entities(module.Newt), run.stats()["births"]["Newt"]
+            run.step(END - AT)
+            self.end = run.digest()
+
+    def resumed(self, module: Any, allow_changed: bool = False) -> Resumption:
+        """What another version of the app goes on from; nothing is compiled."""
+        folder = Disk(self.place)
+        stored = Stored(folder.address, folder, read_manifest(folder))
+        return resumption(module.sim, write(module.sim).program, stored, allow_changed)
+
+
 @pytest.fixture(scope="module")
-def kept(app: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Any, str]:
-    """A snapshot of tick 5, the newts in it, and the digest of the unchanged app at the end."""
-    place = tmp_path_factory.mktemp("kept") / "one"
-    module = app()
-    with module.sim.start(partitions=2) as run:
-        run.step(5)
-        run.snapshot(place)
-        newts = run.entities(module.Newt)
-        run.step(END - 5)
-        return place, newts, run.digest()
+def kept(app: App, tmp_path_factory: pytest.TempPathFactory) -> Kept:
+    return Kept(app, tmp_path_factory.mktemp("kept"))
 
 
-def test_the_same_app_from_another_file_is_the_same(app: Any, kept: Any) -> None:
-    place, _, end = kept
-    with app().sim.restore(place) as run:
-        run.step(END - 5)
-        assert run.digest() == end
-
-
-def test_a_field_that_is_new_has_its_default(app: Any, kept: Any, caplog: pytest.LogCaptureFixture) -> None:
-    place, newts, _ = kept
-    module = app(
-        fields="age: wv.int16 = 7\n    way: wv.Vec2 = wv.Vec2(1.0, -2.0)\n    few: wv.Array[float, 2]",
-        wets="salt: float = 0.25",
-    )
-    with module.sim.restore(place, partitions=3) as run:
-        table = run.entities(module.Newt)
-        assert table.select(newts.column_names).equals(newts)
-        assert set(table["age"].to_pylist()) == {7} and set(map(tuple, table["way"].to_pylist())) == {(1.0, -2.0)}
-        assert set(map(tuple, table["few"].to_pylist())) == {(0.0, 0.0)}
-        assert (run.layer(module.Soil, "salt") == 0.25).all() and (run.layer(module.Soil, "wet") == 0.5).all()
-        again = place.with_name("with-age")
-        run.snapshot(again) if not again.exists() else None
-        run.step(2)
+def test_the_same_app_from_another_file_is_the_same(app: App, kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
+    with app().sim.restore(kept.place) as run:
+        run.step(END - AT)
+        assert run.digest() == kept.end
     assert not caplog.records
 
-    module = app()  # and back: a field that is gone is dropped, with a warning
-    with module.sim.restore(again) as run:
-        assert run.entities(module.Newt).equals(newts)
-        for name in ("Newt.age", "Newt.way", "Newt.few", "Soil.salt"):
-            assert f"field {name} is gone; its values are dropped" in caplog.text
 
-
-def test_a_type_that_is_new_begins_with_nobody_and_one_that_is_gone_is_dropped(
-    app: Any, kept: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path
+def test_what_is_new_has_its_defaults_and_what_is_gone_is_dropped(
+    app: App, kept: Kept, caplog: pytest.LogCaptureFixture, tmp_path: Path
 ) -> None:
-    place, newts, _ = kept
-    module = app(types="\nclass Frog(wv.Entity):\n    leap: float = 2.0\n", sources="sim.scatter(Frog, 5)")
-    with module.sim.restore(place) as run:
-        assert run.counts() == {"Newt": newts.num_rows, "Frog": 0}
-        assert "there was no entity Frog; it begins with nothing" in caplog.text
+    module = app(**GROWN)
+    with module.sim.restore(kept.place, partitions=3) as run:
+        table = run.entities(module.Newt)
+        assert table.select(kept.newts.column_names).equals(kept.newts)
+        assert set(table["age"].to_pylist()) == {7}
+        assert set(map(tuple, table["way"].to_pylist())) == {(1.0, -2.0)}
+        assert set(map(tuple, table["few"].to_pylist())) == {(0.0, 0.0)}
+        assert (run.layer(module.Soil, "salt") == 0.25).all() and (run.layer(module.Soil, "wet") == 0.5).all()
+        assert [record.getMessage() for record in caplog.records] == [
+            "newts: there was no entity Frog; it begins with nothing"
+        ]
+        assert run.counts() == {"Newt": kept.newts.num_rows, "Frog": 0}
         run.add(module.Frog, position=[(1.0, 1.0)])
-        run.snapshot(tmp_path / "frogs")
-    with app().sim.restore(tmp_path / "frogs") as run:
-        assert run.counts() == {"Newt": newts.num_rows}
-        assert "entity Frog is gone; what there was of it is dropped" in caplog.text
+        run.snapshot(tmp_path / "grown")
 
-
-CHANGED = [
-    (dict(step="world.uniform(-0.4, 0.4)"), "behavior 'creep' has changed"),
-    (
-        dict(behaviors="\n@sim.behavior\ndef rest(me: Newt, world: wv.World):\n    me.energy -= 0.01\n"),
-        "behavior 'rest' is new",
-    ),
-    (dict(reach=2.5), "behavior 'creep' has changed"),
-    (dict(sources="sim.scatter(Newt, 3)"), "number of initial entities has changed"),
-]
-
-
-@pytest.mark.parametrize(("changes", "said"), CHANGED)
-def test_changed_behaviors_need_a_word(
-    app: Any, kept: Any, caplog: pytest.LogCaptureFixture, tmp_path: Path, changes: Any, said: str
-) -> None:
-    place, newts, end = kept
-    module = app(**changes)
-    with pytest.raises(wv.RunError, match=f"is of another version of newts: .*{said}(.|\n)*--allow-changed"):
-        module.sim.restore(place)
-    with module.sim.restore(place, allow_changed=True, partitions=2) as run:
+    back = app()
+    with back.sim.restore(tmp_path / "grown") as run:
+        assert run.entities(back.Newt).equals(kept.newts)
+        run.step(END - AT)
+        assert run.digest() == kept.end
+    for said in (
+        *(f"field {name} is gone; its values are dropped" for name in ("Newt.age", "Newt.way", "Newt.few", "Soil.salt")),
+        "entity Frog is gone; what there was of it is dropped",
+    ):  # fmt: skip
         assert said in caplog.text
-        assert run.entities(module.Newt).equals(newts)
-        run.step(END - 5)
-        ids = run.entities(module.Newt)["id"].to_pylist()
-        assert len(set(ids)) == len(ids)
-        assert "sources" in changes or run.digest() != end
-        run.snapshot(tmp_path / "new")
-    with module.sim.restore(tmp_path / "new") as run:  # from now on it is its own version
-        assert run.tick == END
 
 
-@pytest.mark.parametrize("radii", [(1.5, 6.0), (6.0, 1.5)])
-def test_births_have_new_ids_when_a_change_has_made_other_blocks(
-    app: Any, tmp_path: Path, radii: tuple[float, float]
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (dict(step=0.4), "behavior 'creep' has changed"),
+        (dict(reach=2.5), "behavior 'creep' has changed"),
+        (dict(behaviors="\n@sim.behavior\ndef rest(me: Newt, world: wv.World):\n    me.energy -= 0.01\n"), "behavior 'rest' is new"),
+        (dict(number=31), "number of initial entities has changed"),
+    ],
+)  # fmt: skip
+def test_changed_behaviors_need_a_word(
+    app: App, kept: Kept, caplog: pytest.LogCaptureFixture, changes: Any, said: str
 ) -> None:
-    """An id holds the number of a block; the same number must not be counted from 0 again."""
-    before, after = app(reach=radii[0]), app(reach=radii[1])
-    with before.sim.start() as run:
-        run.step(9)
-        run.snapshot(tmp_path / "a")
-        born = run.stats()["births"]["Newt"]
-        assert born > 5
-    digests = set()
+    module = app(**changes)
+    with pytest.raises(wv.RunError, match=rf"is of another version of newts: .*{said}(.|\n)*--allow-changed"):
+        kept.resumed(module)
+    assert kept.resumed(module, allow_changed=True).manifest.tick == AT
+    assert said in caplog.text
+
+
+def test_a_changed_app_goes_on_as_a_version_of_its_own(app: App, kept: Kept, tmp_path: Path) -> None:
+    """A larger reach makes other blocks, and ids of births hold a block's number: none may come twice."""
+    module, digests = app(reach=4.0, step=2.0), set()
     for partitions in (1, 2):
-        with after.sim.restore(tmp_path / "a", allow_changed=True, partitions=partitions) as run:
-            run.step(9)
-            assert run.stats()["births"]["Newt"] > born + 5
-            ids = run.entities(after.Newt)["id"].to_numpy()
+        with module.sim.restore(kept.place, allow_changed=True, partitions=partitions) as run:
+            assert run.entities(module.Newt).equals(kept.newts)
+            run.step(END - AT)
+            assert run.stats()["births"]["Newt"] > kept.born + 10 > 15
+            ids = run.entities(module.Newt)["id"].to_numpy()
             assert len(np.unique(ids)) == len(ids)
             digests.add(run.digest())
-    assert len(digests) == 1
+            place = run.snapshot(tmp_path / f"by-{partitions}")
+    assert len(digests) == 1 and kept.end not in digests
+    with module.sim.restore(place) as run:
+        assert (run.tick, run.digest()) == (END, digests.pop())
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
         (dict(seed=4), "its seed is 3, the app's 4"),
-        (dict(dt=0.5), r"its dt is 1.0, the app's 0.5"),
-        (dict(box="12, 9"), r"its lengths of the box is \[12.0, 8.0\], the app's \[12.0, 9.0\]"),
+        (dict(dt=0.5), r"its dt is 1\.0, the app's 0\.5"),
+        (dict(box="12, 9"), r"its lengths of the box is \[12\.0, 8\.0\], the app's \[12\.0, 9\.0\]"),
         (dict(box="12, 8, origin=(1, 0)"), "its origin of the box"),
         (dict(boundary="periodic"), "its boundaries"),
         (dict(name="frogs"), "its app is 'newts', the app's 'frogs'"),
         (dict(resolution=1), r"holds layer Soil with \[6, 4\] cells; the app has \[12, 8\]"),
     ],
 )  # fmt: skip
-def test_another_world_is_refused_whatever_is_allowed(app: Any, kept: Any, changes: Any, said: str) -> None:
+def test_another_world_is_refused_whatever_is_allowed(app: App, kept: Kept, changes: Any, said: str) -> None:
     for allowed in (False, True):
         with pytest.raises(wv.RunError, match=said):
-            app(**changes).sim.restore(kept[0], allow_changed=allowed)
+            kept.resumed(app(**changes), allow_changed=allowed)
 
 
-def test_a_field_of_another_type_is_refused(app: Any, kept: Any) -> None:
-    place, _, _ = kept
-    other = app(fields="age: float = 7.0")
-    with app(fields="age: wv.int16 = 7").sim.restore(place) as run:
-        run.snapshot(place.with_name("aged"))
-    with pytest.raises(wv.RunError, match=r"Newt\.age was stored as <i2; the app declares <f8"):
-        other.sim.restore(place.with_name("aged"), allow_changed=True)
+def test_a_field_of_another_type_is_refused(app: App, kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(globals(), "APP", APP.replace("energy: float = 1.0", "energy: wv.float32 = 1.0"))
+    with pytest.raises(wv.RunError, match=r"Newt\.energy was stored as <f8; the app declares <f4"):
+        kept.resumed(app(), allow_changed=True)
 
 
-def test_parameters_go_by_name(app: Any, tmp_path: Path) -> None:
-    before = app(parameters='other = sim.parameter("other", 2, low=0, high=9)')
-    with before.sim.start() as run:
-        run.set(rate=0.7, other=5)
-        run.step(1)
-        run.snapshot(tmp_path / "a")
-    after = app(parameters='more = sim.parameter("more", 3.0)\nother = sim.parameter("other", 2, low=0, high=9)')
-    with after.sim.restore(tmp_path / "a", allow_changed=True) as run:
-        assert run.parameters == {"rate": 0.7, "more": 3.0, "other": 5}
-    with app().sim.restore(tmp_path / "a", allow_changed=True) as run:
-        assert run.parameters == {"rate": 0.7}
+def test_parameters_go_by_name(app: App, kept: Kept) -> None:
+    added = 'more = sim.parameter("more", 3.0)\nother = sim.parameter("other", 2)'
+    resumed = kept.resumed(app(parameters=added), allow_changed=True)
+    assert resumed.reals is not None and resumed.integers is not None
+    assert (resumed.reals.tolist(), resumed.integers.tolist()) == ([0.4, 3.0], [2])
