@@ -116,8 +116,8 @@ def check_places(program: Program, type: int, columns: Mapping[str, Array]) -> N
         inside &= np.rint(np.where(inside, p, 0.0) / quantum) * quantum == p
         if not inside.all():
             raise ValueError(
-                f"{program.types[type].name} is at {name} = {float(p[~inside][0])!r}; the box goes from {axis.low:g} to "
-                f"{axis.high:g} in steps of {quantum:g}"
+                f"{program.types[type].name} is at {name} = {float(p[~inside][0])!r}; the box goes from {axis.low:g} "
+                f"to {axis.high:g} in steps of {quantum:g}"
             )
 
 

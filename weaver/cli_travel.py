@@ -70,8 +70,8 @@ def replay(
         tick = history.last if at is None else at
         session = Session(
             app_of(history.manifest, named), resume=path, at=tick, ticks=tick if shown == "none" else None,
-            paused=True, parameters=given, serving=Serving(Views(shown)), image=picture, workers=workers, threads=threads,
-            partitions=partitions, as_json=as_json,
+            paused=True, parameters=given, serving=Serving(Views(shown)), image=picture, workers=workers,
+            threads=threads, partitions=partitions, as_json=as_json,
         )  # fmt: skip
         raise typer.Exit(session.run())
 
