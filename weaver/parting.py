@@ -159,8 +159,8 @@ def recorded_again(
         ticks = [tick for tick in sorted(digests) if run.tick <= tick <= last]
         if not ticks:
             raise RunError(
-                f"{recording.folder} was to be compared with its run; that is known from tick {run.tick} to {last}, and "
-                f"none of these is recorded.\n"
+                f"{recording.folder} was to be compared with its run; that is known from tick {run.tick} to {last}, "
+                f"and none of these is recorded.\n"
                 f"Nothing could be said of it.\n"
                 f"Keep more snapshots of the run (--snapshot-every), or leave --run out if it had no commands."
             )

@@ -19,7 +19,7 @@ from weaver.changed import resumption
 from weaver.compiler import write
 from weaver.stored import Stored
 
-APP = '''
+APP = """
 import weaver as wv
 
 class Newt(wv.Entity):
@@ -43,7 +43,7 @@ def creep(me: Newt, world: wv.World):
     me.position += wv.Vec2(world.uniform(-{step}, {step}), world.uniform(-0.5, 0.5))
 {behaviors}
 sim.scatter(Newt, {number}, energy=lambda rng: rng.uniform(0.5, 1.5))
-'''
+"""
 PLAIN: dict[str, Any] = dict(
     fields="", wets="", types="", resolution=2, box="12, 8", boundary="reflect", seed=3, dt=1.0, name="newts", parameters="",
     reach=2.0, step=0.5, behaviors="", number=30,
