@@ -180,6 +180,7 @@ def _verify(path: str, named: str | None, run: str | None, changes: dict[str, st
     """Compute a run again, and compare with its snapshots, or with a recording of it."""
     from partitions.parts import FACTS
     from weaver.history import history_at
+    from weaver.inspecting import verified
     from weaver.load import load_app
     from weaver.parting import recorded_again, verified_again
     from weaver.recording import Recording
@@ -197,6 +198,11 @@ def _verify(path: str, named: str | None, run: str | None, changes: dict[str, st
         lines = recorded_again(recording, history, simulation, threads)
     else:
         assert history is not None
+        torn, _ = verified(path)
+        for line in torn:
+            typer.echo(f"error: {line}", err=True)
+        if torn:
+            raise typer.Exit(FAILED)
         lines = verified_again(history, simulation, threads)
     for same, line in lines:
         typer.echo(line)

@@ -1,5 +1,7 @@
 """Every tick of a run can be had again, and every run can branch."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -206,17 +208,17 @@ def test_replay_verifies_a_recording(app, tmp_path):
     assert f"and {digests[8]} was kept" in text  # without the commands it is another run
 
 
-def test_a_snapshot_that_is_not_what_is_computed_is_found(kept, tmp_path):
-    import shutil
-
-    from partitions.folder import folder_at
-    from partitions.manifest import read_manifest, write_manifest
-
-    shutil.copytree(kept[0], tmp_path / "run")
-    place = folder_at(tmp_path / "run" / "tick-0000000000020")
-    manifest = read_manifest(place)
-    write_manifest(place, manifest.model_copy(update={"digest": "0" * 32}))
-    assert "and 00000000000000000000000000000000 was kept" in weaver("replay", tmp_path / "run", "--verify", code=1)
+def test_a_snapshot_that_is_not_what_is_computed_is_found(app, kept, tmp_path):
+    folder = shutil.copytree(kept[0], tmp_path / "run")
+    place = folder / "tick-0000000000020"
+    shutil.rmtree(place)
+    with app[1].restore(kept[0], at=13) as run:
+        run.set(push=0.9)
+        run.step(7)
+        run.snapshot(place)
+    assert f"and {run.digest()} was kept" in weaver("replay", folder, "--verify", code=1)
+    (place / "entity-Bird-0.arrow").write_bytes(b"")
+    assert "entity-Bird-0.arrow cannot be used" in weaver("replay", folder, "--verify", code=1)
 
 
 def test_a_branch_of_the_command_parts_where_it_was_made(kept, tmp_path):
