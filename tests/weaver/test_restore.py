@@ -35,16 +35,23 @@ class Whole:
 
     def __init__(self, folder: Path) -> None:
         module = load(composition(SEEDS[0]), folder, f"composed_{SEEDS[0]}")
-        self.sim, self.crash = module.sim, module.Crash
+        self.sim, self.crash, self.hit = module.sim, module.Crash, module.Hit
         self.snapshots: dict[int, str] = {}
         for partitions in COUNTS:
             with self.sim.start(partitions=partitions, threads=1 + partitions % 2) as run:
-                run.step(AT)
+                self.moved(run)
                 self.snapshots[partitions] = run.snapshot(folder / f"by-{partitions}")
                 self.digest = run.digest()
                 if partitions == 1:
                     run.step(END - AT)
                     self.end = told(run, self.crash)
+
+
+    def moved(self, run: Any) -> None:
+        """To where the snapshots are made; its letters are read in the tick that follows."""
+        run.step(AT)
+        for kind in self.sim.entity_types:
+            run.send(run.entities(kind)["id"].to_numpy()[::3], self.hit(amount=0.5, code=3))
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +93,7 @@ def test_any_partitions_go_on_from_any(whole: Whole, before: int) -> None:
 
 def test_all_that_can_be_asked_is_the_same(whole: Whole) -> None:
     with whole.sim.restore(whole.snapshots[4], partitions=3) as run, whole.sim.start() as other:
-        other.step(AT)
+        whole.moved(other)
         for kind in whole.sim.entity_types:
             assert run.entities(kind).equals(other.entities(kind))
         for layer in whole.sim.layers:
@@ -106,6 +113,7 @@ def test_a_snapshot_of_what_was_restored_is_the_same_snapshot(whole: Whole, tmp_
 
 def test_a_run_that_moves_goes_on_while_it_is_snapshot(whole: Whole, tmp_path: Path) -> None:
     with whole.sim.start(partitions=2) as run:
+        whole.moved(run)
         run.resume(until=END)
         tick = manifest(run.snapshot(tmp_path / "moving"))["tick"]
         run.pause()
@@ -136,7 +144,7 @@ def test_ray_workers_go_on_and_hand_back(
 @pytest.mark.parametrize("before", [1, 2, 3])
 def test_any_ray_workers_go_on_from_any(ray_cluster: str, whole: Whole, tmp_path: Path, before: int) -> None:
     with whole.sim.start(workers=before, partitions=4) as run:
-        run.step(AT)
+        whole.moved(run)
         address = run.snapshot(tmp_path / "by")
         assert run.digest() == whole.digest
     for after in (1, 2, 3, 4):
