@@ -46,7 +46,6 @@ class Whole:
                     run.step(END - AT)
                     self.end = told(run, self.crash)
 
-
     def moved(self, run: Any) -> None:
         """To where the snapshots are made; its letters are read in the tick that follows."""
         run.step(AT)
