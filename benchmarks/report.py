@@ -93,7 +93,11 @@ def _plot(found: list[dict[str, Any]], docs: Path) -> None:
                     ratios.append((f"{result.title}\nbeside {name}", sorted(b / a for a, b in pairs)))
             if data["name"] == "scaling" and "by the number of birds" in result.title:
                 sizes = [(int(n.replace(",", "")), result.median(n)) for n in result.values]
-    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 0.5 * len(ratios) + 1.5), width_ratios=(2, 1))
+    figure, axes = plt.subplots(
+        1, 1 + bool(sizes), figsize=(8 + 4 * bool(sizes), 0.5 * len(ratios) + 1.5), squeeze=False,
+        width_ratios=(2, 1)[: 1 + bool(sizes)],
+    )  # fmt: skip
+    left = axes[0, 0]
     for k, (_, values) in enumerate(ratios):
         left.barh(k, values[len(values) // 2], color="#2a9d8f" if values[len(values) // 2] >= 1 else "#e9c46a")
         left.plot([values[0], values[-1]], [k, k], color="black", linewidth=1)
@@ -102,10 +106,11 @@ def _plot(found: list[dict[str, Any]], docs: Path) -> None:
     left.invert_yaxis()
     left.set_xlabel("times as fast as the reference, one core")
     if sizes:
+        right = axes[0, 1]
         right.semilogx(*zip(*sizes, strict=True), marker="o", color="#264653")
         right.set_ylim(0)
-    right.set_xlabel("birds")
-    right.set_ylabel("ns per update")
+        right.set_xlabel("birds")
+        right.set_ylabel("ns per update")
     figure.tight_layout()
     figure.savefig(docs / "benchmarks.png", dpi=110)
     plt.close(figure)

@@ -45,6 +45,7 @@ def replay(
     run: Annotated[
         str | None, typer.Option("--run", metavar="PATH", help="Of a recording: the folder that keeps its run.")
     ] = None,
+    values: Annotated[list[str] | None, _SET] = None,
     shown: Annotated[str, option(view, "none|page|window", "Show that tick; it can be played on.", "--view")] = "none",
     picture: Annotated[Path | None, option(image, "FILE", "Write a picture (PNG) of that tick.", "--image")] = None,
     workers: Annotated[int | None, option(WORKERS, "W", "Run on so many Ray workers; without it, here.")] = None,
@@ -54,6 +55,7 @@ def replay(
     traceback: Annotated[bool, _TRACEBACK] = False,
 ) -> None:
     """Go to a tick of a run that was kept; what is shown is another run, and may be played on."""
+    given = parameters(values or [])
 
     def work() -> None:
         from weaver.history import history_at
@@ -62,14 +64,14 @@ def replay(
         from weaver.start import app_of
 
         if verify:
-            _verify(path, named, run, threads)
+            _verify(path, named, run, given, threads)
             return
         history = history_at(path)
         tick = history.last if at is None else at
         session = Session(
             app_of(history.manifest, named), resume=path, at=tick, ticks=tick if shown == "none" else None,
-            paused=True, serving=Serving(Views(shown)), image=picture, workers=workers, threads=threads,
-            partitions=partitions, as_json=as_json,
+            paused=True, parameters=given, serving=Serving(Views(shown)), image=picture, workers=workers,
+            threads=threads, partitions=partitions, as_json=as_json,
         )  # fmt: skip
         raise typer.Exit(session.run())
 
@@ -174,15 +176,35 @@ def debug(
     attempt(work, traceback)
 
 
-def _verify(path: str, named: str | None, run: str | None, threads: int) -> None:
+def _verify(path: str, named: str | None, run: str | None, changes: dict[str, str], threads: int) -> None:
     """Compute a run again, and compare with its snapshots, or with a recording of it."""
+    from partitions.parts import FACTS
     from weaver.history import history_at
-    from weaver.parting import verified_again
+    from weaver.inspecting import verified
+    from weaver.load import load_app
+    from weaver.parting import recorded_again, verified_again
+    from weaver.recording import Recording
     from weaver.start import app_of, load_again
 
-    history = history_at(path if run is None else run)
-    _, simulation = load_again(app_of(history.manifest, named), history.manifest, None, {})
-    for same, line in verified_again(history, simulation, None, threads):
+    recording = Recording(path) if (Path(path) / FACTS).is_file() else None
+    history = None if recording is not None and run is None else history_at(path if run is None else run)
+    if history is not None:
+        manifest = history.manifest
+        _, simulation = load_again(app_of(manifest, named), manifest, None, changes)
+    else:
+        assert recording is not None
+        _, simulation = load_app(named or recording.facts.simulation, recording.facts.seed, changes)
+    if recording is not None:
+        lines = recorded_again(recording, history, simulation, threads)
+    else:
+        assert history is not None
+        torn, _ = verified(path)
+        for line in torn:
+            typer.echo(f"error: {line}", err=True)
+        if torn:
+            raise typer.Exit(FAILED)
+        lines = verified_again(history, simulation, threads)
+    for same, line in lines:
         typer.echo(line)
         if not same:
             raise typer.Exit(FAILED)

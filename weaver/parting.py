@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from weaver.errors import RunError
 from weaver.history import History
@@ -12,6 +12,9 @@ from weaver.keeping import Keeping
 from weaver.replay import Replay
 from weaver.run import Run
 from weaver.simulation import Simulation
+
+if TYPE_CHECKING:
+    from weaver.recording import Recording
 
 
 def parting(
@@ -103,43 +106,76 @@ def _rows(run: Run) -> Mapping[str, dict[str, Any]]:
     return held
 
 
-def verified_again(
-    history: History | None, simulation: Simulation, recorded: Mapping[int, str] | None, threads: int = 1
-) -> Iterator[tuple[bool, str]]:
-    """Compute a run again from the oldest that is known, and compare digests; ends with the first that differs.
+def verified_again(history: History, simulation: Simulation, threads: int = 1) -> Iterator[tuple[bool, str]]:
+    """Compute a run again from the oldest that is known, and compare every snapshot; ends with the first that differs.
 
     Args:
-        history: what is known of the run; None: it had no inputs.
+        history: what is known of the run.
         simulation: its app.
-        recorded: tick -> digest of a recording; None: those of the snapshots.
         threads: of the run.
 
     Yields:
         (whether it is the same, a line for people).
     """
-    keeping, number = history.begin() if history is not None else (Keeping(), 0)
+    keeping, number = history.begin()
     with Run(simulation, threads=threads, keeping=keeping) as run:
-        replay = Replay(run, history.inputs(number) if history is not None else ())
-        if recorded is not None:
-            for tick in sorted(tick for tick in recorded if tick >= run.tick):
-                if history is not None and tick > history.last:
-                    break
-                replay.before(tick)
-                yield _same(run, tick, recorded[tick])
-                if run.digest() != recorded[tick]:
-                    return
-            return
-        assert history is not None
+        replay = Replay(run, history.inputs(number))
         for manifest in (stored.manifest for stored in history.snapshots):
             replay.until(manifest.tick, manifest.entry)
-            yield _same(run, manifest.tick, manifest.digest)
-            if run.digest() != manifest.digest:
+            same, line = _compared(run, manifest.tick, manifest.digest)
+            yield same, line
+            if not same:
                 return
 
 
-def _same(run: Run, tick: int, digest: str) -> tuple[bool, str]:
+def recorded_again(
+    recording: Recording, history: History | None, simulation: Simulation, threads: int = 1
+) -> Iterator[tuple[bool, str]]:
+    """Compute a recorded run again, and compare the digest of every recorded tick; ends with the first that differs.
+
+    Args:
+        recording: of the run.
+        history: what is known of the run; None: nothing came from outside.
+        simulation: its app.
+        threads: of the run.
+
+    Yields:
+        (whether it is the same, a line for people).
+
+    Raises:
+        RunError: the recording is of another run, or none of its ticks can be computed again.
+    """
+    keeping, number = history.begin() if history is not None else (Keeping(), 0)
+    facts, digests = recording.facts, recording.digests()
+    with Run(simulation, threads=threads, keeping=keeping) as run:
+        if run.identity != facts.identity:
+            raise RunError(
+                f"{recording.folder} is of {facts.simulation}, identity {facts.identity}; the run that was computed "
+                f"again has identity {run.identity}.\n"
+                f"Their bits are not meant to be the same.\n"
+                f"Take the app as it was, with the same parameters (--set), on a machine of the same kind."
+            )
+        last = max(digests, default=0) if history is None else history.last
+        ticks = [tick for tick in sorted(digests) if run.tick <= tick <= last]
+        if not ticks:
+            raise RunError(
+                f"{recording.folder} was to be compared with its run; that is known from tick {run.tick} to {last}, "
+                f"and none of these is recorded.\n"
+                f"Nothing could be said of it.\n"
+                f"Keep more snapshots of the run (--snapshot-every), or leave --run out if it had no commands."
+            )
+        replay = Replay(run, history.inputs(number) if history is not None else ())
+        for tick in ticks:
+            replay.before(tick)
+            same, line = _compared(run, tick, digests[tick])
+            yield same, line
+            if not same:
+                return
+
+
+def _compared(run: Run, tick: int, digest: str) -> tuple[bool, str]:
     now = run.digest() if run.tick == tick else f"(it ends at tick {run.tick})"
     return now == digest, f"tick {tick}: {now}, {'as it was' if now == digest else f'and {digest} was kept'}"
 
 
-__all__ = ["parting", "verified_again"]
+__all__ = ["parting", "recorded_again", "verified_again"]

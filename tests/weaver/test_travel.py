@@ -1,5 +1,7 @@
 """Every tick of a run can be had again, and every run can branch."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -196,17 +198,27 @@ def test_replay_verifies_what_is_kept(kept, tmp_path):
     assert len(lines) >= 3
 
 
-def test_a_snapshot_that_is_not_what_is_computed_is_found(kept, tmp_path):
-    import shutil
+def test_replay_verifies_a_recording(app, tmp_path):
+    module, sim = app
+    with sim.start(snapshots=tmp_path / "run", snapshot_every=10, record=tmp_path / "out", record_every=4) as run:
+        digests = played(run, module, 14)
+    lines = weaver("replay", tmp_path / "out", "--verify", "--run", tmp_path / "run").splitlines()
+    assert lines == [f"tick {tick}: {digests[tick]}, as it was" for tick in (0, 4, 8, 12)]
+    text = weaver("replay", tmp_path / "out", "--verify", "--app", sim.file, code=1)
+    assert f"and {digests[8]} was kept" in text  # without the commands it is another run
 
-    from partitions.folder import folder_at
-    from partitions.manifest import read_manifest, write_manifest
 
-    shutil.copytree(kept[0], tmp_path / "run")
-    place = folder_at(tmp_path / "run" / "tick-0000000000020")
-    manifest = read_manifest(place)
-    write_manifest(place, manifest.model_copy(update={"digest": "0" * 32}))
-    assert "and 00000000000000000000000000000000 was kept" in weaver("replay", tmp_path / "run", "--verify", code=1)
+def test_a_snapshot_that_is_not_what_is_computed_is_found(app, kept, tmp_path):
+    folder = shutil.copytree(kept[0], tmp_path / "run")
+    place = folder / "tick-0000000000020"
+    shutil.rmtree(place)
+    with app[1].restore(kept[0], at=13) as run:
+        run.set(push=0.9)
+        run.step(7)
+        run.snapshot(place)
+    assert f"and {run.digest()} was kept" in weaver("replay", folder, "--verify", code=1)
+    (place / "entity-Bird-0.arrow").write_bytes(b"")
+    assert "entity-Bird-0.arrow cannot be used" in weaver("replay", folder, "--verify", code=1)
 
 
 def test_a_branch_of_the_command_parts_where_it_was_made(kept, tmp_path):
@@ -229,3 +241,16 @@ def test_an_app_that_is_gone_is_asked_for(tmp_path):
         run.step(1)
     (tmp_path / "flock.py").rename(tmp_path / "moved.py")
     assert "Say where it is: --app PATH" in weaver("replay", tmp_path / "run", code=2)
+
+
+@pytest.mark.slow
+def test_a_run_on_ray_workers_is_sought_and_forked(app, ray_cluster):
+    module, sim = app
+    with sim.start(workers=2, cluster=ray_cluster) as run:
+        digests = played(run, module, 14)
+        with run.seek(13, workers=2, partitions=3, cluster=ray_cluster) as then, run.seek(4) as here:
+            assert [then.digest(), here.digest()] == [digests[13], digests[4]]
+        with run.fork(workers=1, cluster=ray_cluster) as branch, run.fork() as other:
+            for one in (run, branch, other):
+                one.step(4)
+            assert branch.digest() == run.digest() == other.digest()
