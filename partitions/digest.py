@@ -11,8 +11,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.ids import kernels
 from partitions.program import MOVED
-from partitions.store import Array, Table, kernels, unsigned
+from partitions.store import Array, Table, unsigned
 
 _MASK = (1 << 64) - 1
 _ROWS = 1 << 16
