@@ -8,21 +8,17 @@ nothing to undo.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from partitions.births import Births, Newborn
-from partitions.compiled import load_file
 from partitions.errors import RuntimeFault, TickFault
 from partitions.exchange import Exchange
 from partitions.grid import Layout
 from partitions.program import MOVED, Program
-from partitions.store import Array, Partition, triple
+from partitions.store import Array, Partition, kernels, triple
 
 if TYPE_CHECKING:
     from partitions.tick import Put
@@ -30,12 +26,6 @@ if TYPE_CHECKING:
 Ints = NDArray[np.int64]
 CROWDED = 12
 """Fault: two entities on one site."""
-
-
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/claim_kernels.py`."""
-    return load_file(Path(__file__).with_name("claim_kernels.py"))
 
 
 class Vacant(NamedTuple):
@@ -59,8 +49,6 @@ class Claims:
         """Look up which phases have claims, on which lattices; `ranks` is the program's kernel of that name."""
         self._program, self._layout, self._parts, self._exchange = program, layout, parts, exchange
         self._ranks = ranks
-        if program.lattices:
-            kernels()  # compiled now, and not in the first tick
         self.vacant = [np.zeros(1, np.int64) for _ in program.lattices]
         self._of_type = {t: number for number, one in enumerate(program.lattices) for t in one.types}
         self._keys: list[dict[int, int]] = []

@@ -11,9 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.ids import kernels
 from partitions.program import MOVED
-from partitions.store import Array, Table, unsigned
+from partitions.store import Array, Table, kernels, unsigned
 
 _MASK = (1 << 64) - 1
 _ROWS = 1 << 16

@@ -2,21 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
-from pathlib import Path
-from types import ModuleType
-
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
-from partitions.store import Table
-
-
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/hash_kernels.py`."""
-    return load_file(Path(__file__).with_name("hash_kernels.py"))
+from partitions.store import Table, kernels
 
 
 class IdIndex:
@@ -32,14 +21,13 @@ class IdIndex:
     """
 
     def __init__(self, table: Table, ghosts: bool = False) -> None:
-        kernels()  # compiled now, and not in the first tick
         self._table, self._ghosts = table, ghosts
         self._version = -1
         self._slots = np.zeros(1, np.uint32)
 
     @property
     def slots(self) -> NDArray[np.uint32]:
-        """The hash table itself, up to date, for kernels that look up by themselves as `find` does."""
+        """The hash table itself, up to date, for kernels that look up by themselves: see `partitions.kernels.find`."""
         if self._version != self._table.version:
             table, own = self._table, self._table.own_rows()
             n = table.n if self._ghosts else len(own)

@@ -332,3 +332,195 @@ def expand(start, first, last, rows):
         for i in range(np.uintp(start[np.uintp(first[k])]), np.uintp(start[np.uintp(last[k])])):
             rows[at] = i
             at += np.uintp(1)
+
+
+@njit("void(int64[::1], uint64[::1], int64[::1], int64[::1], int32[::1], boolean[::1])", **_OPTIONS)
+def contest(slot, rank, type, id, best, won):
+    """Which claims win: of those of one slot, the one of least (rank, type, id).
+
+    Args:
+        slot: what each wants, -1 for what cannot be had.
+        rank: of each claim.
+        type: of each claim.
+        id: of each claim.
+        best: (slots,) -1 everywhere, before and after.
+        won: out.
+    """
+    for k in range(np.uintp(len(slot))):
+        if slot[k] >= 0:
+            s = np.uintp(slot[k])
+            b = best[s]
+            if b >= 0:
+                j = np.uintp(b)
+                if rank[k] > rank[j]:
+                    continue
+                if rank[k] == rank[j] and (type[k] > type[j] or (type[k] == type[j] and id[k] > id[j])):
+                    continue
+            best[s] = k
+    for k in range(np.uintp(len(slot))):
+        won[k] = slot[k] >= 0 and best[np.uintp(slot[k])] == np.int64(k)
+    for k in range(np.uintp(len(slot))):
+        if slot[k] >= 0:
+            best[np.uintp(slot[k])] = -1
+
+
+@njit("void(uint64[::1], boolean[::1])", **_OPTIONS)
+def mark_taken(start, taken):
+    """Mark the cells that have rows."""
+    for c in range(np.uintp(len(taken))):
+        if start[c] != start[c + np.uintp(1)]:
+            taken[c] = True
+
+
+@njit("void(boolean[::1], int64[::1], int64[::1], int64[::1], int64[::1], int64[::1])", **_OPTIONS)
+def list_free(taken, geometry, per_block, shape, start, sites):
+    """List the own cells that are not taken, by block, in a block row-major.
+
+    Args:
+        taken: (n_cells,) by local cell.
+        geometry: see `partitions.store`.
+        per_block: (3,) cells per block and axis.
+        shape: (3,) cells of the world.
+        start: out, (own blocks + 1,) where each block's begin.
+        sites: out, (own cells,) global number of each, as far as there are any.
+    """
+    ext_x, ext_y = geometry[1], geometry[2]
+    rx, ry, rz = geometry[4], geometry[5], geometry[6]
+    gx, gy, gz = geometry[10], geometry[11], geometry[12]
+    mx, my, mz = per_block[0], per_block[1], per_block[2]
+    n, b = np.uintp(0), np.uintp(0)
+    start[b] = 0
+    for z0 in range(0, geometry[9], mz):
+        for y0 in range(0, geometry[8], my):
+            for x0 in range(0, geometry[7], mx):
+                for z in range(z0, z0 + mz):
+                    for y in range(y0, y0 + my):
+                        line = ((z + rz) * ext_y + y + ry) * ext_x + rx
+                        row = ((z + gz) * shape[1] + y + gy) * shape[0] + gx
+                        for x in range(x0, x0 + mx):
+                            if not taken[np.uintp(line + x)]:
+                                sites[n] = row + x
+                                n += np.uintp(1)
+                b += np.uintp(1)
+                start[b] = n
+
+
+@njit(**_OPTIONS)
+def _mix_a(h):
+    """Finaliser of splitmix64 (Steele, Lea and Flood 2014, variant 13 of Stafford)."""
+    h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    h = (h ^ (h >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return h ^ (h >> np.uint64(31))
+
+
+@njit(**_OPTIONS)
+def _mix_b(h):
+    """Finaliser of MurmurHash3, 64 bit (Appleby)."""
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
+    h = (h ^ (h >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
+    return h ^ (h >> np.uint64(33))
+
+
+@njit([f"void(uint32[::1], {u}[::1], {u}, {u}, uint64[::1], uint64[::1])"
+       for u in ("uint8", "uint16", "uint32", "uint64")], **_OPTIONS)  # fmt: skip
+def fold(rows, bits, magnitude, infinity, a, b):
+    """Mix one column into the two hashes of each row.
+
+    Args:
+        rows: (m,) rows that are hashed.
+        bits: the column as unsigned integers.
+        magnitude: of a float column, the mask that drops the sign; 0 for the other columns.
+        infinity: of a float column, the bits of infinity; magnitudes above are NaN, and all NaN count as the one
+            whose magnitude is just above infinity.
+        a: (m,) first hash so far.
+        b: (m,) second hash so far.
+    """
+    for k in range(np.uintp(len(rows))):
+        v = bits[np.uintp(rows[k])]
+        if v & magnitude > infinity:
+            v = infinity + bits.dtype.type(1)
+        a[k] = _mix_a(a[k] + np.uint64(0x9E3779B97F4A7C15) + np.uint64(v))
+        b[k] = _mix_b((b[k] ^ np.uint64(v)) + np.uint64(0xD1B54A32D192ED03))
+
+
+@njit("void(uint32[::1], int64[::1], uint32[::1])", **_OPTIONS)
+def index(rows, ids, slots):
+    """Enter rows into an open-addressing table of ids; of rows with the same id the first stays.
+
+    Args:
+        rows: (m,) rows, in the order in which they are entered.
+        ids: id of each row of the table.
+        slots: out, zero before; a power of two of them, more than m. A slot holds row + 1, or 0 if it is empty; an id's
+            slot is the first from `_mix_a(id)` on that holds it.
+    """
+    mask = np.uint64(len(slots) - 1)
+    for k in range(np.uintp(len(rows))):
+        id = ids[np.uintp(rows[k])]
+        at = _mix_a(np.uint64(id)) & mask
+        while slots[at] != 0 and ids[np.uintp(slots[at] - np.uint32(1))] != id:
+            at = (at + np.uint64(1)) & mask
+        if slots[at] == 0:
+            slots[at] = rows[k] + np.uint32(1)
+
+
+@njit("void(int64[::1], int64[::1], uint32[::1], int64[::1])", **_OPTIONS)
+def find(wanted, ids, slots, rows):
+    """Look up ids in what `index` has filled: the row of each, -1 for an id that is not there."""
+    mask = np.uint64(len(slots) - 1)
+    for k in range(np.uintp(len(wanted))):
+        at = _mix_a(np.uint64(wanted[k])) & mask
+        while slots[at] != 0 and ids[np.uintp(slots[at] - np.uint32(1))] != wanted[k]:
+            at = (at + np.uint64(1)) & mask
+        rows[k] = np.int64(slots[at]) - np.int64(1)
+
+
+@njit(**_OPTIONS)
+def _before(a, b, rank, when, type, id, phase, seq):
+    """Whether letter a is read before letter b."""
+    if rank[a] != rank[b]:
+        return rank[a] < rank[b]
+    if when[a] != when[b]:
+        return when[a] < when[b]
+    if type[a] != type[b]:
+        return type[a] < type[b]
+    if id[a] != id[b]:
+        return id[a] < id[b]
+    if phase[a] != phase[b]:
+        return phase[a] < phase[b]
+    return seq[a] < seq[b]
+
+
+@njit(
+    "void(int64[::1], uint64[::1], int64[::1], int32[::1], int64[::1], int32[::1], int32[::1], uint64[::1],"
+    " uint32[::1])",
+    **_OPTIONS,
+)
+def sort_letters(rows, rank, when, type, id, phase, seq, start, order):
+    """Order letters by receiving row, and those of a row by (rank, when, type, id, phase, seq).
+
+    Args:
+        rows: (m,) row of the receiver.
+        rank: (m,) what comes first.
+        when: (m,) tick at which it was sent.
+        type: (m,) type of the sender.
+        id: (m,) id of the sender.
+        phase: (m,) phase in which it was sent.
+        seq: (m,) its number among the sender's records.
+        start: out, (n + 1,) first letter of each row.
+        order: out, (m,) letters in order.
+    """
+    n, m = np.uintp(len(start) - 1), np.uintp(len(rows))
+    start[:] = 0
+    for k in range(m):
+        start[np.uintp(rows[k]) + np.uintp(1)] += np.uint64(1)
+    for r in range(n):
+        start[r + np.uintp(1)] += start[r]
+    free = start.copy()
+    for k in range(m):
+        r = np.uintp(rows[k])
+        first, at = np.uintp(start[r]), np.uintp(free[r])
+        free[r] += np.uint64(1)
+        while at > first and _before(np.uintp(k), np.uintp(order[at - np.uintp(1)]), rank, when, type, id, phase, seq):
+            order[at] = order[at - np.uintp(1)]
+            at -= np.uintp(1)
+        order[at] = k

@@ -7,28 +7,18 @@ gone, elsewhere, it tells its peers; who owns the receiver takes it, and what no
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
 from partitions.program import Act, Inbox, Kernels, Program
-from partitions.store import Array, Partition
+from partitions.store import Array, Partition, kernels
 
 Letters = dict[str, Array]
 """@to, @type, @id, @phase, @tick, @seq and the message's columns, one row for each letter."""
 _HEAD = {"@to": "<i8", "@type": "<i4", "@id": "<i8", "@phase": "<i4", "@tick": "<i8", "@seq": "<i4"}
-
-
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/letter_kernels.py`."""
-    return load_file(Path(__file__).with_name("letter_kernels.py"))
 
 
 class Mail:
@@ -41,8 +31,6 @@ class Mail:
 
     def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange, loaded: Kernels) -> None:
         """Begin with nothing."""
-        if program.messages:
-            kernels()  # compiled now, and not in the first tick
         self._program, self._parts, self._exchange, self._kernels = program, parts, exchange, loaded
         self._readers = [
             sorted({a.type for p in program.phases for a in p.acts for box in a.inboxes if box.message == m})

@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitions.ids import IdIndex, kernels
+from partitions.ids import IdIndex
 from partitions.local import Local
+from partitions.store import kernels
 from tests.partitions.programs import BIRD, mingling
 
 
