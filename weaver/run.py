@@ -301,17 +301,9 @@ class Run(Asked, Commanded, Travelled, Shown):
         return {spec.name: math.prod(self._program.grid.cells[t].shape) for t, spec in types if spec.raster}
 
     def memory(self) -> dict[str, int]:
-        """Bytes that the rows of each entity type and layer take on all workers.
-
-        Ghosts, the room that tables grow into and the second buffers of a tick are counted; what a tick needs besides,
-        for exchanges and records, is not.
-
-        Raises:
-            RunError: the run failed or was stopped.
-        """
+        """Bytes of each type's rows on all workers, with ghosts, room to grow and the second buffers of a tick."""
         with self._standing():
-            used = self._runtime.memory()
-        return {spec.name: used[t] for t, spec in enumerate(self._program.types)}
+            return {self._program.types[t].name: n for t, n in sorted(self._runtime.memory().items())}
 
     def stats(self) -> dict[str, Any]:
         """How the run goes.

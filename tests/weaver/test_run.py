@@ -81,6 +81,12 @@ def test_entities_come_sorted_by_id_with_their_storage_types(run: Run):
     assert str(run.entities(Hen)["position"].type) == "fixed_size_list<item: float>[2]"
 
 
+def test_memory_is_that_of_the_rows(run: Run):
+    used, rows = run.memory(), run.counts()
+    assert set(used) == {"Fox", "Hen"}
+    assert used["Fox"] > 8 * 4 * rows["Fox"] and used["Hen"] > 8 * rows["Hen"]
+
+
 def test_entities_are_chosen_by_fields_condition_and_area(run: Run):
     assert run.entities(Fox, fields=["age"]).column_names == ["id", "age"]
     assert run.entities(Fox, ["age"], where=pc.field("id") >= 110).num_rows == 2
