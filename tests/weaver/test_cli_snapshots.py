@@ -198,6 +198,7 @@ def fall(run):
 """
 
 
+@pytest.mark.slow
 def test_one_command_in_a_loop_comes_to_the_end_through_crashes(tmp_path: Path) -> None:
     """What Slurm or systemd do: the same line again until it ends well."""
     file = tmp_path / "falling.py"
@@ -226,6 +227,7 @@ def say(run):
 """
 
 
+@pytest.mark.slow
 def test_sigterm_ends_a_run_with_a_last_point_at_the_tick_that_it_tells(tmp_path: Path) -> None:
     file = tmp_path / "saying.py"
     file.write_text(SAYING)

@@ -62,7 +62,7 @@ def check(seed: int, strict: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
         with module.sim.start(partitions=partitions, threads=threads) as run:
             wanted.append(told(run, crash))
         assert wanted[-1] == wanted[0], f"seed {seed}: {partitions} partitions, {threads} threads, room {room}"
-    if strict:
+    if strict and seed not in SEEDS:  # of the slow ones: it takes as long as the rest
         taken_up(module.sim)
     other = load(composition(seed, strict, backward=True), folder, f"composed_{seed}_backward")
     with other.sim.start(partitions=3) as run:
