@@ -85,6 +85,7 @@ def taken_up(sim: wv.Simulation) -> None:
         assert twin.digest() == run.digest()
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("seed", SEEDS)
 def test_composed_programs_have_the_bits_of_the_interpreter(seed, tmp_path, monkeypatch):
     check(seed, True, tmp_path, monkeypatch)
