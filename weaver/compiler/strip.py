@@ -40,6 +40,7 @@ class Strip:
         """Lines before all loops."""
         look = self.look
         widths = ", ".join(f"{look}k{a}_" if a in model.axes else "np.uintp(0)" for a in "xyz")
+        widths = f"ONE_ + {widths}"  # along x one column more is filled than can be seen
         return [
             f"{look}room_ = strip_room({type}_start_, {widths}) + np.uintp({LENGTH})",
             *(f"{look}{c} = np.empty({look}room_, {dtype})" for c, dtype in self.columns.items()),
