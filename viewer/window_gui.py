@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -24,9 +24,10 @@ PANEL_WIDTH = 17.0  # in heights of a letter
 POINT_PIXELS = 3.0
 CLICK_PIXELS = 4
 FAR_OFF = 1e6
-AGAIN_SECONDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+AGAIN_SECONDS = 0.25, 4.0
 """Filament leaves out a drawing while it is behind with an earlier one, and does not say so. The last picture of a run
-that stands still would be missing, so it is drawn again so long after its frame, unless there is another."""
+that stands still would be missing, so it is drawn again: first so soon, each time after twice as long, at most so long,
+for as long as it stands."""
 
 
 class Points:
@@ -96,7 +97,8 @@ class _Gui:
         self._low, self._high = [float(x) for x in meta["low"]], [float(x) for x in meta["high"]]
         self._points = Points(open3d, self._scene, "entities", self._low, self._high, POINT_PIXELS)
         self._meshed = False
-        self._again: deque[float] = deque()  # when to draw once more
+        self._again = math.inf  # when to draw once more
+        self._pause = 0.0  # how long the drawing before was waited for, seconds
         self._down = (0, 0)
         self._lay_out(gui)
         self.whole()
@@ -195,8 +197,8 @@ class _Gui:
         self._text.text = "\n".join(stream.told())
         self._play.text = "Play" if stream.paused else "Pause"
         self.window.post_redraw()
-        now = time.monotonic()
-        self._again = deque(now + each for each in AGAIN_SECONDS)
+        self._pause = AGAIN_SECONDS[0]
+        self._again = time.monotonic() + self._pause
 
     def follow(self) -> None:
         """Show what is new until the window is closed or the hub has ended.
@@ -207,9 +209,10 @@ class _Gui:
         while not self._stream.ended and self.application.run_one_tick():  # which waits 10 ms for events
             if self._stream.changed.is_set() and self._stream.take() is not None:
                 self.show()
-            elif self._again and time.monotonic() >= self._again[0]:
-                self._again.popleft()
+            elif time.monotonic() >= self._again:
                 self.window.post_redraw()
+                self._pause = min(2 * self._pause, AGAIN_SECONDS[1])
+                self._again = time.monotonic() + self._pause
 
 
 def run_gui(stream: Stream) -> None:

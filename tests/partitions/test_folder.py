@@ -72,7 +72,10 @@ def test_addresses() -> None:
 
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[str]:
-    """The address of a bucket of an S3 server in this process."""
+    """The address of an empty folder of an S3 server in this process.
+
+    Its name is new every time: all servers of a process share what they hold.
+    """
     server = pytest.importorskip("moto.server", reason="moto[server] is not installed")
     from pyarrow import fs
 
@@ -89,7 +92,7 @@ def bucket() -> Iterator[str]:
             patch.setenv(name, value)
         where = f"scheme=http&endpoint_override=127.0.0.1%3A{port}&allow_bucket_creation=true"
         fs.FileSystem.from_uri(f"s3://kept?{where}")[0].create_dir("kept")
-        yield f"s3://kept/run?{where}"
+        yield f"s3://kept/{uuid.uuid4().hex}?{where}"
     here.stop()
 
 

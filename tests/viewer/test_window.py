@@ -79,6 +79,11 @@ class Watched:
             until(come_true, seconds)
         except InVain as error:
             error.add_note(f"the window has said: {self.window.said}")
+            colours, counts = np.unique(self._display.pixels().reshape(-1, 3), axis=0, return_counts=True)
+            most = counts.argsort()[::-1][:12]
+            seen = ", ".join(f"{counts[k]} of {colours[k].tolist()}" for k in most)
+            error.add_note(f"the most frequent of {len(counts)} colours on the screen: {seen}")
+            error.add_note(f"what the workers were asked for: {self._publisher.interests}")
             raise
 
     def shows(self, colour, least=1):
