@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import textwrap
 
+import numba
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
@@ -12,6 +13,7 @@ from numpy.testing import assert_array_equal
 import weaver as wv
 from weaver.compiler import write
 from weaver.compiler.search import only_sums
+from weaver.compiler.strip import LENGTH
 
 
 def loop_in(text: str) -> bool:
@@ -112,6 +114,31 @@ def test_strips_hold_what_the_table_shows(
     some = close.any(axis=1)
     assert_array_equal(first[~some], -1)
     assert close[np.flatnonzero(some), first[some]].all() and close[np.flatnonzero(some), last[some]].all()
+
+
+@pytest.mark.parametrize(("lengths", "within"), [((16.0, 3.0), 13), ((16.0, 3.0, 3.0), 33)])
+def test_a_strip_has_room_for_crowded_cells(
+    lengths: tuple[float, ...], within: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every column that is in a strip at once holds more than a strip is meant to."""
+    sim = wv.Simulation(wv.Box(*lengths, boundary="periodic"), seed=3)
+
+    @sim.behavior
+    def crowd(dot: Dot, world: wv.World) -> None:
+        seen = 0
+        for _ in world.near(dot, Dot, radius=1.0):
+            seen += 1
+        dot.seen = seen
+
+    places = [np.arange(0.25, length, 0.5) for length in lengths]
+    centres = np.stack(np.meshgrid(*places), axis=-1).reshape(-1, len(lengths))
+    each = 1 + 3 * LENGTH // 2 // 6 ** (len(lengths) - 1)
+    sim.add(Dot, position=np.repeat(centres, each, axis=0))
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    with sim.start(partitions=2) as run:
+        run.step(1)
+        table = run.entities(Dot)
+    assert set(table["seen"].to_pylist()) == {each * within - 1}
 
 
 def test_a_strict_program_adds_in_the_order_of_the_language() -> None:
