@@ -112,6 +112,7 @@ def _join(address: str) -> None:
 _SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",  # no reports to Ray's makers
     "RAY_worker_niceness": "0",  # Ray would put the workers behind everything else on this machine
+    "RAY_prestart_worker_first_driver": "0",  # workers have an environment of their own: none of these would be used
 }
 
 

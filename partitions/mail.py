@@ -116,7 +116,7 @@ class Mail:
         keys = [letters[name] for name in ("@tick", "@type", "@id", "@phase", "@seq")]
         rank = np.zeros(n, np.uint64)
         if box.rank:
-            self._kernels[box.rank](tick, *keys, rank)
+            self._kernels[box.rank](box.key, tick, *keys, rank)
         start, order = np.empty(table.n + 1, np.uint64), np.empty(n, np.uint32)
         kernels().sort_letters(rows[mine], rank, *keys, start, order)
         result = {name: column[order] for name, column in letters.items() if not name.startswith("@")}

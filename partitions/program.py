@@ -116,12 +116,14 @@ class Inbox:
 
     Attributes:
         message: index in `Program.messages`.
-        rank: kernel that gives the order, `rank(tick, tick sent, type, id, phase, sequence, out)`, or "" for the plain
-            order (tick sent, sender's type, sender's id, phase, sequence).
+        rank: kernel that gives the order, `rank(key, tick, tick sent, type, id, phase, sequence, out)`, or "" for the
+            plain order (tick sent, sender's type, sender's id, phase, sequence).
+        key: what it draws with.
     """
 
     message: int
     rank: str
+    key: np.uint64
 
 
 @dataclass(frozen=True)
@@ -222,7 +224,7 @@ Kernels = Mapping[str, Callable[..., None]]
 class Drawn:
     """Entities that the workers draw.
 
-    `kernel(first, last, status, values, ids, *columns, *statics)` fills rows [0, last - first).
+    `kernel(first, last, status, values, reals, integers, ids, *columns, *statics)` fills rows [0, last - first).
     Entity number k of the draw (first <= k < last) has the id first_id + k, which the kernel writes as well.
     """
 
@@ -293,8 +295,8 @@ class SiteLattice:
 class Filled:
     """Initial values of a raster.
 
-    `kernel(first, last, 0, status, values, reals, integers, geometry, edges x, edges y[, edges z], *columns)` fills the
-    own cells [first, last) of the columns that are not in `arrays`, in the raster's order; the others are
+    `kernel(first, last, 0, status, values, reals, integers, geometry, edges x, edges y[, edges z], *columns, *statics)`
+    fills the own cells [first, last) of the columns that are not in `arrays`, in the raster's order; the others are
     (cells of the world,) arrays, row-major, x fastest.
     """
 
@@ -302,6 +304,7 @@ class Filled:
     kernel: str
     columns: tuple[str, ...]
     arrays: Mapping[str, NDArray[Any]]
+    statics: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -243,7 +243,8 @@ class Worker:
         status[1] = NO_ID
         draw = self._kernels[source.kernel]
         statics = [self._program.statics[name] for name in source.statics]
-        draw(np.uint64(first), np.uint64(last), status, faults, ids, *columns.values(), *statics)
+        reals, integers = self._program.reals, self._program.integers
+        draw(np.uint64(first), np.uint64(last), status, faults, reals, integers, ids, *columns.values(), *statics)
         if status[0]:
             raise TickFault(0, -1, source.type, int(status[1]), int(status[0]), tuple(faults.tolist()))
         return ids, columns
@@ -258,6 +259,7 @@ class Worker:
                     raster.fill(name, values)
                 edges = self._program.grid.cells[fill.type].edges
                 arrays = [raster.geometry, *edges, *(raster.columns[name] for name in fill.columns)]
+                arrays += [self._program.statics[name] for name in fill.statics]
                 status, faults = np.zeros(STATUS, np.int64), np.zeros(8)
                 status[1] = NO_ID
                 kernel, n = self._kernels[fill.kernel], np.uint64(raster.n_own_cells)

@@ -74,10 +74,10 @@ def dots(tmp_path: Path) -> Path:
 
 
 def started(dots: Path, mark: str, *options: str) -> subprocess.Popen[str]:
-    """The command on three workers of its own Ray, in a session of its own as in a terminal of its own."""
+    """The command on two workers of its own Ray, in a session of its own as in a terminal of its own."""
     environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
     environment |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "WEAVER_MARK": mark}
-    command = [sys.executable, "-m", "weaver.cli", "run", str(dots), "--workers", "3", "--json", *options]
+    command = [sys.executable, "-m", "weaver.cli", "run", str(dots), "--workers", "2", "--json", *options]
     return subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
@@ -103,12 +103,21 @@ def goes_on(process: subprocess.Popen[str]) -> None:
     """Wait until it is said that a loss was made good."""
     assert process.stderr is not None
     for line in process.stderr:
-        if re.search(r"worker \d of 3 \(process \d+ on node .*\) died; .* The run goes on after", line):
+        if re.search(r"worker \d of 2 \(process \d+ on node .*\) died; .* The run goes on after", line):
             return
     pytest.fail("it ended")
 
 
-@pytest.mark.parametrize("end", ["success", "fault", "lost worker", "SIGINT", "SIGTERM", "SIGTERM to all"])
+slow = pytest.mark.slow
+ENDS = [
+    "success",
+    "lost worker",
+    "SIGTERM to all",
+    *(pytest.param(e, marks=slow) for e in ("fault", "SIGINT", "SIGTERM")),
+]
+
+
+@pytest.mark.parametrize("end", ENDS)
 def test_nothing_is_left_after(dots: Path, end: str) -> None:
     mark, memory = f"mark-{uuid.uuid4().hex}", set(os.listdir("/dev/shm"))
     options = {
@@ -118,11 +127,11 @@ def test_nothing_is_left_after(dots: Path, end: str) -> None:
     with started(dots, mark, *options) as process:
         if "--view" in options:
             moving(process)
-            until(lambda: len(workers(mark)) == 3, lambda: marked(mark))
+            until(lambda: len(workers(mark)) == 2, lambda: marked(mark))
             if end == "lost worker":  # the run goes on with another
                 lost = workers(mark)[0]
                 os.kill(lost, signal.SIGKILL)
-                until(lambda: len(set(workers(mark)) - {lost}) == 3, lambda: marked(mark), 60)
+                until(lambda: len(set(workers(mark)) - {lost}) == 2, lambda: marked(mark), 60)
                 goes_on(process)
                 process.send_signal(signal.SIGTERM)
             elif end == "SIGINT":
@@ -144,7 +153,7 @@ def test_nothing_is_left_after(dots: Path, end: str) -> None:
     else:
         told = json.loads(out.splitlines()[-1])  # Ray itself tells of workers that died
         by = {"success": None, "lost worker": "SIGTERM"}.get(end, end.split()[0])
-        assert (told["stopped"], told["workers"], told["lost_workers"]) == (by, 3, int(end == "lost worker"))
+        assert (told["stopped"], told["workers"], told["lost_workers"]) == (by, 2, int(end == "lost worker"))
         assert re.fullmatch("[0-9a-f]{32}", told["digest"])
     until(lambda: not marked(mark), lambda: f"left: {marked(mark)}")
     until(lambda: set(os.listdir("/dev/shm")) <= memory, lambda: f"left: {set(os.listdir('/dev/shm')) - memory}")

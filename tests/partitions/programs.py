@@ -142,9 +142,9 @@ def jump(first, last, tick, status, values, reals, integers, start, geo, ids, x,
                         z[i] = p
 
 
-@njit(["void(uint64, uint64, int64[::1], float64[::1], int64[::1]," + "float64[::1]," * n + "float64[::1], int64[::1])"
+@njit(["void(uint64, uint64, int64[::1], float64[::1], float64[::1], int64[::1], int64[::1]," + "float64[::1]," * n + "float64[::1], int64[::1])"
        for n in (2,)], cache=True, nogil=True)
-def draw(first, last, status, values, ids, x, y, val, seen):
+def draw(first, last, status, values, reals, integers, ids, x, y, val, seen):
     """Stones in the unit square, ids from 5000 on."""
     for k in range(first, last):
         i = np.uintp(k - first)

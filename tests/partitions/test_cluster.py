@@ -76,7 +76,8 @@ def in_background(call: Callable[[], Any]) -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize(("program", "workers", "partitions"), [
-    (PLAIN, 1, 1), (PLAIN, 2, 2), (PLAIN, 3, 7), (DEEP, 2, 3), (DEEP, 3, 3),
+    pytest.param(PLAIN, 1, 1, marks=pytest.mark.slow), (PLAIN, 2, 2), (PLAIN, 3, 7), (DEEP, 2, 3),
+    pytest.param(DEEP, 3, 3, marks=pytest.mark.slow),
 ], ids=["1", "2", "3 with 7 partitions", "jumps 2", "jumps 3"])  # fmt: skip
 def test_any_number_of_workers_gives_the_bits_of_one_process(
     ray_cluster: str, program: Program, workers: int, partitions: int

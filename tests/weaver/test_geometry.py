@@ -297,6 +297,7 @@ def test_interpreted_and_compiled_runs_agree_and_partitions_do_not_change_a_bit(
     assert digests[0] == digests[1]
 
 
+@pytest.mark.slow  # tables come to the workers by the same way
 def test_workers_share_the_geometry(ray_cluster):
     sim = plain()
     assert sim.run(3, workers=2, partitions=3).digest() == sim.run(3).digest()

@@ -158,6 +158,7 @@ def test_partitions_and_threads_do_not_change_a_bit():
     assert history(sim, partitions=7) == alone
 
 
+@pytest.mark.slow  # composed programs on Ray show it in general
 def test_workers_do_not_change_a_bit(ray_cluster):
     pytest.importorskip("ray")
     sim, *_ = society()

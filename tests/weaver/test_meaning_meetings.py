@@ -388,6 +388,7 @@ def test_partitions_and_threads_do_not_show_and_the_interpreter_agrees():
     assert digests == {reference.digest()}
 
 
+@pytest.mark.slow  # composed programs on Ray show it in general
 def test_workers_do_not_show(ray_cluster):
     program = compile(hunt())
     with Local(program) as alone, Cluster(program, 2, partitions=5) as together:

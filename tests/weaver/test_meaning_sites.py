@@ -440,7 +440,8 @@ def test_nobody_ever_shares_a_site_and_the_partitions_change_nothing(steps, part
     assert history(steps, partitions=partitions, threads=threads) == history(steps)
 
 
-def test_two_workers_find_the_same_winners_jumps_and_births_as_one():
+@pytest.mark.slow  # composed programs on Ray show it in general
+def test_two_workers_find_the_same_winners_jumps_and_births_as_one(ray_cluster):
     assert history([1] * 8, workers=2, partitions=5) == history([1] * 8)
 
 

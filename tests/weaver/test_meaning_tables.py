@@ -5,6 +5,7 @@ import pytest
 
 import weaver as wv
 from tests.weaver.players import world_of
+from weaver.compiler import write
 
 
 class Car(wv.Entity):
@@ -74,7 +75,7 @@ def test_a_row_that_does_not_exist_is_a_fault(play, road):
         play(sim, 1)
 
 
-def test_tables_reach_every_worker_and_observations():
+def test_tables_reach_every_worker_and_observations(ray_cluster):
     digests = []
     for options in ({}, {"partitions": 3}, {"workers": 2}):
         sim, _ = model()
@@ -90,8 +91,8 @@ def test_other_values_of_a_table_are_another_identity_and_the_same_kernels():
     for rows in (100, 101):
         sim, _ = model(rows)
         sim.scatter(Car, 1)
-        with sim.start() as run:
-            made.append((run.identity, run._program.kernels.args[0]))
+        program = write(sim).program
+        made.append((program.identity, program.kernels.args[0]))
     assert made[0][0] != made[1][0] and made[0][1] == made[1][1]
 
 

@@ -197,8 +197,8 @@ def test_three_axes():
     same_in_all(room, 3, ((1, 1), (6, 2)))
 
 
-def test_two_workers_on_ray():
-    pytest.importorskip("ray")
+@pytest.mark.slow  # composed programs on Ray show it in general
+def test_two_workers_on_ray(ray_cluster):
     with gifts(("absorb", "periodic")).start() as run:
         run.step(4)
         wanted, level = run.digest(), run.layer(Map, "level")

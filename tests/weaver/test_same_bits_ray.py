@@ -19,6 +19,7 @@ from partitions.program import Program
 from partitions.runtime import Runtime
 from tests.weaver.composed import composition
 from tests.weaver.generated import load, program
+from tests.weaver.test_composed import SEEDS
 from tests.weaver.test_same_bits import smaller
 from weaver.compiler import compile
 
@@ -30,10 +31,11 @@ GENERATED = (133, 160, 295, 338)
 """Seeds of programs with 10 to 24 blocks: three dimensions, float32, seams, deaths, jumps, `at=`, `pick`, `every`."""
 CASES = ["flocking", "bottleneck", *map(str, GENERATED)]
 TICKS = 8
-COMPOSED = ("composed 12", "composed 26")
-"""Programs of every word: births, sites, meetings, links, layers, messages by id."""
-SPREAD = ["flocking", "bottleneck", "133", "295"]
+COMPOSED = tuple(f"composed {seed}" for seed in (*SEEDS, 12, 26))
+"""Programs that use every word together: births, sites, meetings, links, layers, messages by id."""
+SPREAD = ["flocking", "133"]
 """What runs on two raylets as well."""
+slow = pytest.mark.slow
 
 
 @cache
@@ -41,6 +43,7 @@ def compiled(case: str) -> Program:
     """The program of a bundled app, the flock made smaller, or of a generated or composed one."""
     if case in COMPOSED:
         with TemporaryDirectory() as folder:
+            # Of the same name as in test_composed, so that it is compiled once for both.
             return compile(load(composition(int(case.split()[1])), Path(folder), case.replace(" ", "_")).sim)
     if case.isdigit():
         with TemporaryDirectory() as folder:
@@ -67,15 +70,17 @@ def alone(case: str) -> list[tuple[str, dict[int, int], dict[int, int]]]:
     return told
 
 
-@pytest.mark.parametrize("workers", [1, 2, 3])
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(
+    ("case", "workers"),
+    [pytest.param(case, n, marks=() if n == 2 or case == "flocking" else slow) for case in CASES for n in (1, 2, 3)],
+)
 def test_workers_do_not_change_a_bit(ray_cluster: str, case: str, workers: int) -> None:
     with Cluster(compiled(case), workers, partitions=2 * workers + 1) as runtime:
         assert (runtime.workers, runtime.partitions) == (workers, 2 * workers + 1)
         assert history(runtime) == alone(case)
 
 
-@pytest.mark.parametrize("case", [COMPOSED[0], pytest.param(COMPOSED[1], marks=pytest.mark.slow)])
+@pytest.mark.parametrize("case", [pytest.param(case, marks=() if case in COMPOSED[:2] else slow) for case in COMPOSED])
 def test_workers_do_not_change_a_bit_of_any_word(ray_cluster: str, case: str) -> None:
     with Cluster(compiled(case), 2, partitions=5) as runtime:
         assert history(runtime) == alone(case)
@@ -96,6 +101,7 @@ raylets.shutdown()
 """
 
 
+@slow  # test_head has the exchange over TCP
 def test_two_raylets_do_not_change_a_bit() -> None:
     environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
     done = subprocess.run(

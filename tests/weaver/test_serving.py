@@ -153,7 +153,9 @@ def test_flocking_is_watched_steered_set_and_asked():
         assert re.search(r"digest [0-9a-f]{32}", ended(run))
 
 
-@pytest.mark.parametrize("options", [[], ["--workers", "2"]], ids=["local", "ray"])
+@pytest.mark.parametrize(
+    "options", [[], pytest.param(["--workers", "2"], marks=pytest.mark.slow)], ids=["local", "ray"]
+)
 def test_viewers_see_samples_while_it_runs_and_late_ones_all(options: list[str], walkers: Path):
     with weaver("run", walkers, "--view", "page", "--rate", "200", *options) as (_, links):
         with Client(links["view"]) as client:

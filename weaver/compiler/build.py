@@ -42,7 +42,7 @@ from weaver.compiler.kernel import (
     write_kernel,
 )
 from weaver.compiler.meeting import lower_meeting, meeting_phase
-from weaver.compiler.model import SCRATCH, TIE_ARRAYS, Model
+from weaver.compiler.model import SCRATCH, STREAMS, TIE_ARRAYS, Model
 from weaver.compiler.observing import shared_names, write_observation
 from weaver.compiler.population import write_sources
 from weaver.compiler.raster import diffusion_phase, write_fill
@@ -325,8 +325,12 @@ def write(sim: Simulation) -> Written:
     names += ["ranks_"] if model.laid else []
     used.update({a.name: None for one, _ in watched for a in one.arguments if a.kind == "static"})
     used.update({f"{name}__{what}_": None for p in phases for name in p.ties for what in TIE_ARRAYS})
+    used.update({name: None for fill, _ in fills for name in fill.statics})
+    model.statics[STREAMS] = np.array([*model.streams.values()], np.uint64)
     statics = {name: model.statics[name] for name in used}
-    identity = _identity(sim, text, types, made.grid, cpu, statics)
+    # File and line where it is from decide nothing, so what is compiled is without them; lines stay where they are.
+    bare = re.sub(r"^# .*:\d+$|  # \d+$", "", text, flags=re.MULTILINE)
+    identity = _identity(sim, bare, types, made.grid, cpu, statics)
     program = Program(
         types=types,
         phases=tuple(phases),
@@ -335,7 +339,7 @@ def write(sim: Simulation) -> Written:
         seed=sim.seed,
         reals=reals,
         integers=integers,
-        kernels=partial(load_kernels, text, tuple(names)),
+        kernels=partial(load_kernels, bare, tuple(names)),
         identity=identity,
         cpu=cpu,
         fills=tuple(fill for fill, _ in fills),
@@ -400,7 +404,8 @@ def _phase(
         kills = kills or bool(act.lowering.removes or act.lowering.becomes)
         outlets = tuple(footing.keyed(model, made.spec, behavior.name) for made in act.lowering.outlets.values())
         ranks, _ = messages.rank_kernels(model, act.lowering.inboxes, act.type, behavior.name)
-        inboxes = tuple(Inbox(m, ranks.get(m, "")) for m in sorted(act.lowering.inboxes))
+        ranked = model.key(model.name(act.type), behavior.name)
+        inboxes = tuple(Inbox(m, ranks.get(m, ""), ranked) for m in sorted(act.lowering.inboxes))
         done.append(
             Act(
                 act.type,
@@ -477,7 +482,7 @@ def _head(made: Plan) -> list[str]:
     model, sim = made.model, made.model.sim
     flags = "False" if sim.strict else "{'reassoc', 'nsz', 'contract', 'arcp'}"
     lines = [
-        f'"""Kernels of {sim.name}, written by Weaver. Comments at line ends are line numbers of the source."""',
+        '"""Kernels, written by Weaver. Comments at line ends are line numbers of the source."""',
         "",
         "import math",
         "",
@@ -548,11 +553,6 @@ def _head(made: Plan) -> list[str]:
         lines.append(f"{name}r2_ = {constant(look.radius * look.radius)}")
         r = f"np.float32({float(np.float32(look.radius))!r})"
         lines.append(f"{name}r2f_ = {r} * {r}")
-    parameters = list(sim.parameters.values())
-    reals = [p.value for p in parameters if not p.integer]
-    integers = [p.value for p in parameters if p.integer]
-    lines.append(f"fixed_reals_ = {constant(tuple(float(r) for r in reals)) if reals else '(0.0,)'}")
-    lines.append(f"fixed_integers_ = {constant(tuple(integers)) if integers else '(0,)'}")
     return lines
 
 
@@ -564,8 +564,16 @@ def _identity(
     import numba
 
     here = Path(__file__).parent.parent
-    text = re.sub(r"^# .*:\d+$|  # \d+$", "", text, flags=re.MULTILINE)  # file and line where it is from decide nothing
-    parts: list[Any] = [text, types, grid.blocks, [(c.shape, c.rim) for c in grid.cells], sim.seed, sim.dt, cpu]
+    parts: list[Any] = [
+        sim.name,
+        text,
+        types,
+        grid.blocks,
+        [(c.shape, c.rim) for c in grid.cells],
+        sim.seed,
+        sim.dt,
+        cpu,
+    ]
     parts += [platform.machine(), np.__version__, numba.__version__, llvmlite.__version__]
     parts += [hashlib.sha256((here / name).read_bytes()).hexdigest() for name in SIDE]
     parts += [[(p.name, p.value) for p in sim.parameters.values()]]

@@ -17,7 +17,6 @@ from partitions.program import Outlet as Spec
 from weaver.compiler.outlet import Outlet, outlet
 from weaver.compiler.search import Search
 from weaver.errors import ModelError
-from weaver.random import key
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
@@ -484,7 +483,7 @@ def keyed(model: Model, spec: Spec, behavior: str) -> Spec:
     """An outlet with the key of its claims."""
     if spec.kind not in ("claim", "birth") or model.lattice(spec.target) < 0:
         return spec
-    return replace(spec, key=int(key(model.sim.seed, model.name(spec.target), behavior)))
+    return replace(spec, key=int(model.key(model.name(spec.target), behavior)))
 
 
 def check_lattices(model: Model, behaviors: Sequence[tuple[str, Scope]]) -> None:

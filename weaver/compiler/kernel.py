@@ -16,7 +16,7 @@ from weaver.compiler.columns import refuse_tables
 from weaver.compiler.constants import NotConstant, constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
-from weaver.compiler.model import SCRATCH, Model, column_name, convert
+from weaver.compiler.model import SCRATCH, STREAMS, Model, column_name, convert
 from weaver.compiler.narrow import narrow_cell
 from weaver.compiler.outlet import COUNT, ID
 from weaver.compiler.raster import cell_head, cell_loops
@@ -25,7 +25,7 @@ from weaver.compiler.source import FunctionSource
 from weaver.compiler.strip import Strip
 from weaver.errors import ModelError
 from weaver.field import Field
-from weaver.random import DRAWS, key
+from weaver.random import DRAWS
 from weaver.sources import Scatter
 from weaver.turns import Behavior, Meeting
 from weaver.vector import Vec2, Vec2f, Vec3, Vec3f
@@ -149,10 +149,11 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
         if name in known:
             array(name, known[name])
         elif name == "key_":
-            prologue.append(f"key_ = np.uint64({int(key(model.sim.seed, lowered.keyed, lowered.behavior.name)):#x})")
+            array(STREAMS, Argument("static", 0, STREAMS))
+            prologue.append(f"key_ = {model.stream(lowered.keyed, lowered.behavior.name)}")
         elif name == "folded_":
-            ranks = int(key(model.sim.seed, lowered.keyed, lowered.behavior.name))
-            prologue.append(f"folded_ = fold(np.uint64({ranks:#x}), tick_)")
+            array(STREAMS, Argument("static", 0, STREAMS))
+            prologue.append(f"folded_ = fold({model.stream(lowered.keyed, lowered.behavior.name)}, tick_)")
         elif name == "reach_":
             prologue.append(f"reach_ = {constant(look_reach)}")
         elif name == "limit_":
@@ -405,16 +406,17 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
     body = [f"id_ = np.int64({first_id}) + np.int64(k_)", "ids_[row_] = id_", "tick_ = 0"]
     columns = [c for f in fields.values() for c in f.columns]
     seated, statics = seat_drawn(model, type, scatter) if model.lattice(type) >= 0 else ([], ())
+    statics = (*statics, Argument("static", 0, STREAMS))
     for f in fields.values():
         given = scatter.fields.get(f.name)
         result = f"me_{f.name}_"
-        stream = int(key(model.sim.seed, t, f"scatter.{scatter.index}.{f.name}"))
+        stream = f"key_ = {model.stream(t, f'scatter.{scatter.index}.{f.name}')}"
         if callable(given):
             function = f"{name}_{f.name}_"
             text, arguments = _draw_function(model, scatter, f, given, function)
             functions += text
             body += [
-                f"key_ = np.uint64({stream:#x})",
+                stream,
                 "status_[2] = 0",
                 f"{result} = {function}({arguments})",
                 *([f"{', '.join(f'part{k}_' for k in range(f.length))}, = {result}"] if f.length else []),
@@ -431,7 +433,7 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
             each = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
             assert f.vector is not None
             body += [
-                f"key_ = np.uint64({stream:#x})",
+                stream,
                 f"{result} = {convert(f, f'Vec{model.dim}({chr(44).join(each)})')}",
             ]
         else:
@@ -443,15 +445,14 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
             body.append(f"{column_name(t, c)}[row_] = {stored(f, code)}")
     elements = [TYPES[f.dtype] for f in fields.values() for _ in f.columns]
     signature = ", ".join(
-        ["uint64", "uint64", "int64[::1]", "float64[::1]", "int64[::1]", *(f"{e}[::1]" for e in elements)]
-        + [f"Array({element_type(model, s)}, 1, 'C', readonly=True)" for s in statics]
+        ["uint64", "uint64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]", "int64[::1]"]
+        + [*(f"{e}[::1]" for e in elements), *(array_type(model, s) for s in statics)]
     )
-    arguments = ", ".join(["first_", "last_", "status_", "values_", "ids_", *(column_name(t, c) for c in columns)])
-    arguments = ", ".join([arguments, *(s.name for s in statics)])
+    names = ["first_", "last_", "status_", "values_", "reals_", "integers_", "ids_"]
+    names += [*(column_name(t, c) for c in columns), *(s.name for s in statics)]
     lines = functions + [
         f"@kernel_({f'void({signature})'!r})",
-        f"def {name}({arguments}):",
-        *(["    reals_, integers_ = fixed_reals_, fixed_integers_"] if any("reals_" in x for x in functions) else []),
+        f"def {name}({', '.join(names)}):",
         "    for k_ in range(first_, last_):",
         "        row_ = k_ - first_",
         *(f"        {line}" for line in body),

@@ -13,7 +13,6 @@ from weaver.compiler.model import Model, convert
 from weaver.compiler.outlet import outlet
 from weaver.field import Field
 from weaver.message import Event, Message
-from weaver.random import key
 
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
@@ -134,21 +133,24 @@ def walk(low: Expressions, target: ast.expr, call: ast.Call, body: Callable[[], 
         low.views[target.id] = before
 
 
+RANKED = ("int64", "int32", "int64", "int32", "int32")
+"""numba's names of what messages are known by: tick sent, type, id, phase, sequence."""
+
+
 def rank_kernels(model: Model, inboxes: dict[int, str], type: int, behavior: str) -> tuple[dict[int, str], list[str]]:
     """Names, and text, of the functions that put messages in random order for one type's behavior."""
     names, lines = {}, []
-    stream = int(key(model.sim.seed, model.name(type), behavior))
     for m, order in inboxes.items():
         if order:
             names[m] = f"rank_{model.messages[m].__name__}__{behavior}__{model.name(type)}"
             lines += [
                 "",
                 "",
-                "@kernel_('void(int64, int64[::1], int32[::1], int64[::1], int32[::1], int32[::1], uint64[::1])')",
-                f"def {names[m]}(tick_, when_, type_, id_, phase_, seq_, rank_):",
+                f"@kernel_('void(uint64, int64, {', '.join(f'{e}[::1]' for e in RANKED)}, uint64[::1])')",
+                f"def {names[m]}(key_, tick_, when_, type_, id_, phase_, seq_, rank_):",
                 "    for k_ in range(np.uintp(len(rank_))):",
                 "        sender_ = type_[k_], id_[k_], phase_[k_], seq_[k_]",
-                f"        rank_[k_] = letter_rank(np.uint64({stream:#x}), tick_, when_[k_], *sender_)",
+                "        rank_[k_] = letter_rank(key_, tick_, when_[k_], *sender_)",
             ]
     return names, lines
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from partitions.program import MOVED
@@ -16,6 +17,7 @@ from weaver.field import Field
 from weaver.lattice import Lattice
 from weaver.message import Event, Link
 from weaver.parameter import Parameter
+from weaver.random import key
 from weaver.simulation import Simulation
 from weaver.sites import Sites
 from weaver.topology import Topology, make_topology
@@ -31,6 +33,8 @@ SCRATCH = {"meet.choice": "<i8", "meet.row": "<i8", "meet.free": "|u1"}
 """Scratch columns of who can meet: whom it chose (an id, or -1), that one's row, and whether it is still free."""
 WHOLE = 1 << 20
 """Added to the index of a layer, it is the type of a cell of a worker's whole copy of that layer."""
+STREAMS = "streams_"
+"""Static array of the keys of random numbers, see `Model.stream`."""
 MAYBE = ("nearest", "pick")
 """Words of the world whose value is an entity or None."""
 
@@ -122,6 +126,7 @@ class Model:
         turned: (type, type that it becomes of) as far as known; what a link leads to depends on it.
         topologies: links -> who is tied.
         statics: name in the generated text -> array that never changes, for whoever needs it.
+        streams: (type, behavior) -> key of random numbers. They are an array, so that kernels serve every seed.
         laid: the lattices as they lie in the box, once the box is on the position lattice.
         observed: observation that behaviors read -> (its result is whole, its slots behind the parameters).
     """
@@ -139,6 +144,7 @@ class Model:
     observed: dict[str, tuple[bool, tuple[int, ...]]] = field(default_factory=dict)
     becomes: list[Become] = field(default_factory=list)
     statics: dict[str, NDArray[Any]] = field(default_factory=dict)
+    streams: dict[tuple[str, str], np.uint64] = field(default_factory=dict)
     laid: list[Lattice] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -152,6 +158,16 @@ class Model:
         self.integers = [p for p in parameters if p.integer]
         for table in self.sim.tables.values():
             self.statics.update({static_name(table.name, c): values for c, values in table.columns.items()})
+        self.statics[STREAMS] = np.empty(0, np.uint64)  # until all are known
+
+    def key(self, type: str, behavior: str) -> np.uint64:
+        """The key of the random numbers of a type in a behavior."""
+        return key(self.sim.seed, type, behavior)
+
+    def stream(self, type: str, behavior: str) -> str:
+        """Text of that key, for a function that takes `STREAMS`."""
+        self.streams.setdefault((type, behavior), self.key(type, behavior))
+        return f"{STREAMS}[{[*self.streams].index((type, behavior))}]"
 
     @property
     def dim(self) -> int:

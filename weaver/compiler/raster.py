@@ -14,11 +14,11 @@ from weaver.compiler.columns import refuse_tables
 from weaver.compiler.constants import constant
 from weaver.compiler.helper import finish_returns, marked_return
 from weaver.compiler.lower import Lowering
-from weaver.compiler.model import Model, column_name, convert
+from weaver.compiler.model import STREAMS, Model, column_name, convert
 from weaver.compiler.source import FunctionSource
 from weaver.field import Field
 from weaver.parameter import Parameter
-from weaver.random import DRAWS, key
+from weaver.random import DRAWS
 from weaver.turns import Diffusion
 
 
@@ -201,9 +201,8 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
             function = f"{name}_{f.name}_"
             text, arguments = _cell_function(model, type, f, value, function)
             functions += text
-            stream = int(key(model.sim.seed, t, f"layer.{f.name}"))
             body += [
-                f"key_ = np.uint64({stream:#x})",
+                f"key_ = {model.stream(t, f'layer.{f.name}')}",
                 "status_[2] = 0",
                 f"value_ = {convert(f, f'{function}({arguments})')}",
             ]
@@ -218,21 +217,24 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
             body.append(f"{column_name(t, c)}[row_] = {stored(f, code)}")
     geometry = f"{t}_geometry_"
     edges = [f"{t}_edges_{a}_" for a in model.axes]
-    from weaver.compiler.kernel import TYPES
+    from weaver.compiler.kernel import TYPES, array_type
 
     types = ["uint64", "uint64", "int64", "int64[::1]", "float64[::1]", "float64[::1]", "int64[::1]", "int64[::1]"]
     types += ["float64[::1]" for _ in edges] + [f"{TYPES[f.dtype]}[::1]" for f, _ in columns]
+    streams = Argument("static", 0, STREAMS)
+    types.append(array_type(model, streams))
+    signature = f"void({', '.join(types)})"
     names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", geometry, *edges]
-    names += [column_name(t, c) for _, c in columns]
+    names += [*(column_name(t, c) for _, c in columns), streams.name]
     prologue = [f"{t}_ex_, {t}_ey_ = np.uintp({geometry}[1]), np.uintp({geometry}[2])"]
     cells = cell_loops(model, type, geometry, [*cell_head(model, type, geometry), *body], ends=False)
     lines = [
         *functions,
-        f"@kernel_('void({', '.join(types)})')",
+        f"@kernel_({signature!r})",
         f"def {name}({', '.join(names)}):",
         *(f"    {row}" for row in [*prologue, *cells]),
     ]
-    return Filled(type, name, tuple(c for _, c in columns), arrays), lines
+    return Filled(type, name, tuple(c for _, c in columns), arrays, (streams.name,)), lines
 
 
 def _components(f: Field) -> list[Any]:

@@ -8,7 +8,6 @@ import numpy as np
 
 from partitions.program import Argument, Given
 from weaver.permutation import taken_places
-from weaver.random import key
 from weaver.sources import Added, Scatter
 from weaver.standing import centres_of, refuse_crowd, refuse_more, sites_at
 
@@ -65,7 +64,11 @@ def seat(model: Model, sources: list[Any]) -> None:
 
 def place_key(model: Model, number: int) -> np.uint64:
     """Key of the order in which the sites of a lattice are given to scattered entities."""
-    return key(model.sim.seed, "|".join(model.name(t) for t in model.group(number)), "scatter.sites")
+    return model.key(*_place_names(model, number))
+
+
+def _place_names(model: Model, number: int) -> tuple[str, str]:
+    return "|".join(model.name(t) for t in model.group(number)), "scatter.sites"
 
 
 def _check(model: Model, seated: list[tuple[int, np.ndarray[Any, Any], np.ndarray[Any, Any]]]) -> None:
@@ -105,9 +108,8 @@ def seat_drawn(model: Model, type: int, scatter: Scatter) -> tuple[list[str], tu
             if _draws(source) and model.lattice(model.kinds.index(source.type)) == number:
                 before += source.count
         k = f"np.int64({before}) + np.int64(k_)"
-        lines.append(
-            f"site_ = drawn_site(np.uint64({int(place_key(model, number)):#x}), {k}, {lattice.n}, {names[-1]})"
-        )
+        stream = model.stream(*_place_names(model, number))
+        lines.append(f"site_ = drawn_site({stream}, {k}, {lattice.n}, {names[-1]})")
         for a in model.axes:
             lines += [f"cell{a}_ = site_ % sites{number}{a}_", f"site_ //= sites{number}{a}_"]
     else:
