@@ -106,7 +106,7 @@ class Disk(Folder):
 
     def read(self, name: str) -> memoryview:
         """See `Folder.read`."""
-        with self._telling("read", name), open(self.path / name, "rb", opener=_plain) as file:
+        with self._telling("read", name), open(self.path / name, "rb", opener=plain) as file:
             return memoryview(file.read())
 
     def size(self, name: str) -> int | None:
@@ -304,7 +304,7 @@ def folder_at(address: str | os.PathLike[str]) -> Folder:
     return Store(text) if "://" in text else Disk(text)
 
 
-def _plain(path: str, flags: int) -> int:
+def plain(path: str, flags: int) -> int:
     """Open what is a file: whoever reads a pipe or a device may wait for ever."""
     handle = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
     if not stat.S_ISREG(os.fstat(handle).st_mode):

@@ -2,6 +2,8 @@
 
 A recording is a folder with a file of facts, one folder per table, and one for files that are being written. The parts
 of all tables are begun and finished together, the digests last, so that a part without its digests was not finished.
+Each file is sealed (`partitions/seal.py`) as of this recording, this folder and this name; none is decoded before it is
+found to be what was sealed.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from partitions.errors import RecordFault
+from partitions.folder import plain
+from partitions.seal import UNSEALED, check_seal, seal
 
 __all__ = [
     "DIGESTS",
@@ -33,6 +37,7 @@ __all__ = [
     "look_at_part",
     "parts_in",
     "read_part",
+    "refuse_link",
     "sync",
 ]
 
@@ -54,7 +59,7 @@ LEAST_SECONDS, SHARE, MOST_SECONDS = 10.0, 0.05, 600.0
 than some hundred parts per table, worker and day for the clock's sake."""
 GROUP_BYTES = 16 << 20
 """Rows wait in memory until there are so many bytes of them, so that row groups are worth their overhead."""
-_NAME = re.compile(r"(\d{1,13})-(\d{1,13})-w(\d{1,6})(?:-(\d{1,9}))?\.parquet")
+_NAME = re.compile(r"([0-9]{1,13})-([0-9]{1,13})-w([0-9]{1,6})(?:-([0-9]{1,9}))?\.parquet")
 
 
 class PartName(NamedTuple):
@@ -77,7 +82,8 @@ class PartName(NamedTuple):
         found = _NAME.fullmatch(name)
         if found is None or int(found[1]) > int(found[2]):
             return None
-        return cls(int(found[1]), int(found[2]), int(found[3]), int(found[4] or 0))
+        told = cls(int(found[1]), int(found[2]), int(found[3]), int(found[4] or 0))
+        return told if str(told) == name else None  # 00-9-w0 would be read twice
 
     def __str__(self) -> str:
         epoch = f"-{self.epoch}" if self.epoch else ""
@@ -163,12 +169,12 @@ class Parts:
         if not self._files:
             return
         with self._telling("finish"):
-            for file in self._files:
-                file.close()
-            self._check_epoch()
-            name = str(PartName(self._first, self._last, self._worker, self._epoch))
+            name = PartName(self._first, self._last, self._worker, self._epoch)
             for file, (table, _) in zip(self._files, self._tables, strict=True):
-                _place(file.path, self._root / table / name)
+                file.close(_place(self._id, table, name))
+            self._check_epoch()
+            for file, (table, _) in zip(self._files, self._tables, strict=True):
+                _show(file.path, self._root / table / str(name))
             self.done, self._files = self._last, []
 
     def abandon(self) -> None:
@@ -225,11 +231,13 @@ class _File:
             self._writer.write_table(pa.concat_tables(rows))
             self._written = self._sink.tell()
 
-    def close(self) -> None:
-        """Have it on the disk."""
+    def close(self, place: str) -> None:
+        """Have it on the disk, sealed."""
         self._write()
+        self._writer.add_key_value_metadata(UNSEALED)
         self._writer.close()
         self._sink.close()
+        seal(self.path, place)
         sync(self.path)
 
     def abandon(self) -> None:
@@ -243,53 +251,66 @@ def parts_in(folder: Path) -> list[PartName]:
     """The parts of a table, by tick.
 
     Raises:
-        RecordFault: there is a file that is no part: readers would take it for one.
+        RecordFault: there is a file that is no part, which readers would take for one, or a link, which could lead to
+            what is not to be cut or removed.
     """
+    refuse_link(folder)
     found = []
     for path in folder.iterdir():
         name = PartName.read(path.name)
-        if name is None or not path.is_file():
+        if name is None:
             raise _damaged(path, "its name is not that of a part, <first tick>-<last tick>-w<worker>.parquet")
+        if path.is_symlink() or not path.is_file():
+            raise _damaged(path, "it is no file, but a link, a folder or a device")
         found.append(name)
     return sorted(found)
 
 
+def refuse_link(folder: Path) -> None:
+    """Check that a folder of a recording is one, and no link to elsewhere.
+
+    Raises:
+        RecordFault: it is not.
+    """
+    if folder.is_symlink() or not folder.is_dir():
+        raise RecordFault(
+            f"{folder} was to be read as a folder of a recording; it is missing, or no folder but a link or a file.\n"
+            f"What it holds could not be told from what lies elsewhere.\n"
+            f"Put the folder back that was there."
+        )
+
+
 def read_part(
-    path: Path, columns: dict[str, str], name: PartName, wanted: Sequence[str] | None = None
+    folder: Path, name: PartName, columns: dict[str, str], id: str, wanted: Sequence[str] | None = None
 ) -> Iterator[pa.Table]:
-    """The row groups of a part, checked.
+    """The row groups of a part, checked: first that it is whole and in its place, then what it holds.
 
     Args:
-        path: of the file.
+        folder: of the table.
+        name: of the part.
         columns: name -> Arrow type of every column that it must have.
-        name: what the file is called.
+        id: of the recording.
         wanted: columns to read, the tick among them; None: all.
 
     Raises:
         RecordFault: it is not what was written.
     """
-    with _opened(path, columns) as file:
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, wanted)
-            ends = pc.min_max(table["tick"]).as_py()
-            if table.num_rows and not name.first <= ends["min"] <= ends["max"] <= name.last:
-                raise _damaged(path, f"it holds the ticks {ends['min']} to {ends['max']}")
-            yield table
+    path = folder / str(name)
+    with _opened(path, name, columns, id) as file:
+        yield from _groups(file, path, name, wanted)
 
 
-def look_at_part(path: Path, columns: dict[str, str], name: PartName) -> None:
-    """Check a part by its end, which is written last, and its ticks; arguments as in `read_part`.
-
-    Not by the statistics of its end: pyarrow ends the process over some that are damaged.
+def look_at_part(folder: Path, name: PartName, columns: dict[str, str], id: str) -> None:
+    """Check that a part is whole, its columns and its ticks; arguments as in `read_part`.
 
     Raises:
         RecordFault: it is not what was written.
     """
-    for _ in read_part(path, columns, name, ["tick"]):
+    for _ in read_part(folder, name, columns, id, ["tick"]):
         pass
 
 
-def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, str]) -> None:
+def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, str], id: str) -> None:
     """Take the ticks after `last` out of a part: what is left is written aside and named, then the old file goes.
 
     Raises:
@@ -300,22 +321,22 @@ def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, st
         if name.first <= last < name.last:
             new = name._replace(last=last)
             aside = root / UNFINISHED / f"{table}-{new}"
-            with _opened(old, columns) as whole:
+            with _opened(old, name, columns, id) as whole:
                 file = _File(aside, whole.schema_arrow)
-            try:
-                for rows in read_part(old, columns, name):
-                    file.add(rows.filter(pc.field("tick") <= last))
-                file.close()
-            except BaseException:
-                file.abandon()
-                raise
-            _place(aside, root / table / str(new))
+                try:
+                    for rows in _groups(whole, old, name):
+                        file.add(rows.filter(pc.field("tick") <= last))
+                    file.close(_place(id, table, new))
+                except BaseException:
+                    file.abandon()
+                    raise
+            _show(aside, root / table / str(new))
         if last < name.last:
             old.unlink()
             sync(old.parent)
     except RecordFault:
         raise
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, pa.ArrowException, ValueError) as error:
         raise RecordFault(
             f"{old} was to be cut after tick {last}, which failed ({error}).\n"
             f"The recording could not be gone on with.\n"
@@ -323,17 +344,41 @@ def cut(root: Path, table: str, name: PartName, last: int, columns: dict[str, st
         ) from error
 
 
+def _place(id: str, table: str, name: PartName) -> str:
+    """What a file is sealed as."""
+    return f"{id}/{table}/{name}"
+
+
 @contextlib.contextmanager
-def _opened(path: Path, columns: dict[str, str]) -> Iterator[pq.ParquetFile]:
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            if {field.name: str(field.type) for field in file.schema_arrow} != columns:
-                raise _damaged(path, f"it has the columns {', '.join(file.schema_arrow.names)}")
-            yield file
-    except RecordFault:
-        raise
-    except (OSError, pa.ArrowException, ValueError, LookupError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+def _opened(path: Path, name: PartName, columns: dict[str, str], id: str) -> Iterator[pq.ParquetFile]:
+    """A part that is whole; what is read of it is the file that was checked, whatever the path leads to by then."""
+    with contextlib.ExitStack() as stack:
+        try:
+            source = stack.enter_context(open(path, "rb", opener=plain))
+            check_seal(source, _place(id, path.parent.name, name))
+            file = stack.enter_context(pq.ParquetFile(source))
+            held = {field.name: str(field.type) for field in file.schema_arrow}
+        except (OSError, pa.ArrowException, ValueError, LookupError) as error:
+            raise _damaged(path, str(error)) from error
+        if held != columns:
+            raise _damaged(path, f"it has the columns {', '.join(file.schema_arrow.names)}")
+        yield file
+
+
+def _groups(
+    file: pq.ParquetFile, path: Path, name: PartName, wanted: Sequence[str] | None = None
+) -> Iterator[pa.Table]:
+    for group in range(file.num_row_groups):
+        try:
+            table = file.read_row_group(group, wanted)
+        except (OSError, pa.ArrowException, ValueError, LookupError) as error:
+            raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        if any(column.null_count for column in table.columns):
+            raise _damaged(path, "it lacks values")
+        ends = pc.min_max(table["tick"]).as_py()
+        if table.num_rows and not name.first <= ends["min"] <= ends["max"] <= name.last:
+            raise _damaged(path, f"it holds the ticks {ends['min']} to {ends['max']}")
+        yield table
 
 
 def _encoding(schema: pa.Schema) -> dict[str, Any]:
@@ -357,11 +402,10 @@ def _encoding(schema: pa.Schema) -> dict[str, Any]:
         "compression_level": 1,
         "use_dictionary": few,
         "column_encoding": encoded,
-        "write_page_checksum": True,
     }
 
 
-def _place(aside: Path, path: Path) -> None:
+def _show(aside: Path, path: Path) -> None:
     """Give a file that is on the disk its name, for good."""
     aside.rename(path)
     sync(path.parent)

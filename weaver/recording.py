@@ -6,6 +6,7 @@ one table for every reader of Parquet, and the digests in `run-digests`; for the
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import secrets
@@ -19,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from partitions.digest import format_digest
 from partitions.errors import RecordFault
+from partitions.folder import plain
 from weaver.errors import RecordError
 
 if TYPE_CHECKING:
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["ColumnFacts", "Facts", "Recording", "TableFacts", "check_folder"]
 
 Whole = Field(ge=0, lt=1 << 40)
+MOST_BYTES = 64 << 20
+"""No file of facts is larger."""
 
 
 class _Strict(BaseModel):
@@ -64,6 +68,7 @@ class Facts(_Strict):
         low, high: corners of the world.
         area: corners of what is recorded; None: all.
         tables: by the name of the folder.
+        sum: SHA-256 of all the rest, in the file.
     """
 
     format: Literal[1] = 1
@@ -80,6 +85,12 @@ class Facts(_Strict):
     high: list[float]
     area: list[list[float]] | None
     tables: dict[str, TableFacts]
+    sum: str = ""
+
+    def sealed(self) -> Facts:
+        """The same with their sum."""
+        text = json.dumps(self.model_dump(exclude={"sum"}))
+        return self.model_copy(update={"sum": hashlib.sha256(text.encode()).hexdigest()})
 
 
 class Recording:
@@ -100,8 +111,12 @@ class Recording:
 
         self.folder = Path(folder)
         path = self.folder / FACTS
+        if path.is_symlink():
+            raise _odd(path, "it is a link, and is read in its place only")
         try:
-            self.facts = Facts.model_validate_json(path.read_bytes())
+            with open(path, "rb", opener=plain) as file:
+                told = file.read(MOST_BYTES + 1)
+            self.facts = Facts.model_validate_json(told)
         except FileNotFoundError:
             raise RecordError(
                 f"{folder} was to be read as a recording; it holds no {FACTS}.\n"
@@ -109,19 +124,12 @@ class Recording:
                 f"Give the folder that --record has made."
             ) from None
         except (OSError, ValidationError) as error:
-            reason = f"{error}" if isinstance(error, OSError) else _said(error)
-            raise RecordError(
-                f"{path} was to be read as the facts of a recording; {reason}.\n"
-                f"Nobody could tell which run it is of.\n"
-                f"Put back the file that the run has written."
-            ) from error
+            raise _odd(path, f"{error}" if isinstance(error, OSError) else _said(error)) from error
         odd = [name for name in self.facts.tables if not name.isidentifier()]
         if odd:
-            raise RecordError(
-                f"{path} was to be read as the facts of a recording; {odd[0]!r} is no name of a type.\n"
-                f"It could lead out of the folder.\n"
-                f"Put back the file that the run has written."
-            )
+            raise _odd(path, f"{odd[0]!r} is no name of a type, and could lead out of the folder")
+        if self.facts.sum != self.facts.sealed().sum:
+            raise _odd(path, "it does not say what was written: its sum is another")
 
     @classmethod
     def create(cls, folder: str | Path, facts: Facts) -> Recording:
@@ -136,7 +144,7 @@ class Recording:
         try:
             for name in (UNFINISHED, DIGESTS, *facts.tables):
                 (root / name).mkdir(parents=True)
-            _write_facts(root, facts)
+            _write_facts(root, facts.sealed())
         except OSError as error:
             raise RecordError(
                 f"{root} was asked for, and a recording cannot be begun there ({error}).\n"
@@ -165,7 +173,9 @@ class Recording:
     @property
     def ticks(self) -> tuple[int, ...]:
         """The ticks that all workers have recorded without a gap from the first."""
-        found = self.digests()
+        return self._without_gap(self.digests())
+
+    def _without_gap(self, found: Mapping[int, str]) -> tuple[int, ...]:
         n = 0
         while self.facts.first + n * self.facts.every in found:
             n += 1
@@ -177,13 +187,22 @@ class Recording:
         Raises:
             RecordError: a file is damaged, missing, or no part of the recording; names it.
         """
+        from partitions.parts import DIGESTS
+
         with _telling():
             self._pairs()
             for table, columns in self._columns().items():
                 for name in self._valid(table):
                     for _ in self._read(table, name, columns):
                         pass
-        self.digests()
+        found = self.digests()
+        gap = self.facts.first + len(self._without_gap(found)) * self.facts.every
+        if max(found, default=gap) > gap:
+            raise RecordError(
+                f"{self.folder / DIGESTS} lacks tick {gap}, and holds tick {max(found)}.\n"
+                f"Workers finish their parts in order: a part was taken away.\n"
+                f"Put the file back, or go on from a tick before {gap}."
+            )
 
     # Going on
 
@@ -202,7 +221,7 @@ class Recording:
             for table, columns in self._columns().items():
                 for name in self._valid(table):
                     if name.first <= tick:
-                        look_at_part(self.folder / table / str(name), columns, name)
+                        look_at_part(self.folder / table, name, columns, self.facts.id)
             self._pairs()
             have, wanted = set(self.digests()), range(self.facts.first, tick + 1, self.facts.every)
             missing = next((t for t in wanted if t not in have), None)
@@ -232,14 +251,15 @@ class Recording:
     def _keep(self, tick: int) -> None:
         self._clean()  # what an interrupted call has left
         kept = max(tick, -1)
-        self.facts = self.facts.model_copy(update={"epoch": self.facts.epoch + 1, "kept": kept})
+        self.facts = self.facts.model_copy(update={"epoch": self.facts.epoch + 1, "kept": kept}).sealed()
         _write_facts(self.folder, self.facts)
         self._clean()
 
     def _clean(self) -> None:
         """Do what the facts say: of parts of earlier epochs nothing after `kept` is left, and nothing unfinished."""
-        from partitions.parts import UNFINISHED, cut
+        from partitions.parts import UNFINISHED, cut, refuse_link
 
+        refuse_link(self.folder / UNFINISHED)
         for path in (self.folder / UNFINISHED).iterdir():
             path.unlink()
         for table, name in self._pairs():
@@ -247,8 +267,8 @@ class Recording:
         last = self.facts.kept // self.facts.every * self.facts.every
         for table, columns in self._columns().items():
             for name in self._named(table):
-                if name.epoch < self.facts.epoch and name.last > self.facts.kept:
-                    cut(self.folder, table, name, last, columns)
+                if self._stale(name):
+                    cut(self.folder, table, name, last, columns, self.facts.id)
 
     # Parts
 
@@ -260,17 +280,44 @@ class Recording:
         return {**tables, DIGESTS: {field.name: str(field.type) for field in DIGEST_SCHEMA}}
 
     def _named(self, table: str) -> list[PartName]:
-        from partitions.parts import parts_in
+        """The parts that are there.
 
-        return parts_in(self.folder / table)
+        Raises:
+            RecordError: there is one that no run can have written by now.
+        """
+        from partitions.parts import FACTS, parts_in
+
+        found = parts_in(self.folder / table)
+        for name in found:
+            if name.epoch > self.facts.epoch:
+                raise RecordError(
+                    f"{self.folder / table / str(name)} was to be read; by its name the recording was joined "
+                    f"{name.epoch} times, by {FACTS} {self.facts.epoch} times.\n"
+                    f"Its rows could be there twice.\n"
+                    f"Open the recording again if a run goes on with it; else take the file away."
+                )
+        return found
+
+    def _stale(self, name: PartName) -> bool:
+        """Whether it is a part that `join` is to cut, or was when it was interrupted."""
+        return name.epoch < self.facts.epoch and name.last > self.facts.kept
 
     def _valid(self, table: str) -> list[PartName]:
-        """The parts that count, whether an interrupted `join` has cut them or not."""
+        """The parts that count, whether an interrupted `join` has cut them or not.
+
+        Raises:
+            RecordError: one is there twice.
+        """
         least: dict[tuple[int, int, int], PartName] = {}
-        for name in self._named(table):
+        for name in self._named(table):  # of those with the same key the shortest first
             if name.epoch == self.facts.epoch or name.first <= self.facts.kept:
-                if name.key not in least or name.last < least[name.key].last:
-                    least[name.key] = name
+                known = least.setdefault(name.key, name)
+                if known != name and not self._stale(name):
+                    raise RecordError(
+                        f"{self.folder / table / str(name)} was to be read; {known} holds the same ticks.\n"
+                        f"Its rows would count double.\n"
+                        f"Take the file away that no run has written there."
+                    )
         return list(least.values())
 
     def _read(self, table: str, name: PartName, columns: Mapping[str, str]) -> Iterator[Any]:
@@ -279,8 +326,8 @@ class Recording:
 
         from partitions.parts import read_part
 
-        stale = name.epoch < self.facts.epoch and name.last > self.facts.kept
-        for rows in read_part(self.folder / table / str(name), dict(columns), name):
+        stale = self._stale(name)
+        for rows in read_part(self.folder / table, name, dict(columns), self.facts.id):
             yield rows.filter(pc.field("tick") <= self.facts.kept) if stale else rows
 
     def _pairs(self) -> list[tuple[str, PartName]]:
@@ -394,6 +441,14 @@ def _telling() -> Iterator[None]:
             f"It stays as it is.\n"
             f"Let this process read and write the whole folder, and try again."
         ) from error
+
+
+def _odd(path: Path, reason: str) -> RecordError:
+    return RecordError(
+        f"{path} was to be read as the facts of a recording; {reason}.\n"
+        f"Nobody could tell which run it is of.\n"
+        f"Put back the file that the run has written."
+    )
 
 
 def _said(error: ValidationError) -> str:

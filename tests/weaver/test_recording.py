@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 import weaver as wv
 from partitions import parts as parts_module
+from partitions.seal import seal
 from weaver import cli
 from weaver.description import Description, descriptions_of
 from weaver.recording import Recording
@@ -429,6 +430,11 @@ def test_a_gap_is_refused(copy: Path):
         Recording(copy.parent)
 
 
+def resealed(path: Path) -> None:
+    """As if a run had written it there."""
+    seal(path, f"{Recording(path.parents[1]).facts.id}/{path.parent.name}/{path.name}")
+
+
 def broken(copy: Path, how: str) -> None:
     part = copy / "Fox" / "0-40-w0.parquet"
     match how:
@@ -438,16 +444,20 @@ def broken(copy: Path, how: str) -> None:
             (copy / "run-digests" / "0-40-w0.parquet").unlink()
         case "cut off":
             os.truncate(part, 1000)
-        case "another table":
+        case "another table" | "another table, sealed":
             shutil.copy(copy / "Hen" / part.name, part)
-        case "other ticks":
+            if how.endswith("sealed"):
+                resealed(part)
+        case "other ticks" | "other ticks, sealed":
             for table in ("Fox", "Hen", "Grass", "run-digests"):
                 (copy / table / part.name).rename(copy / table / "0-36-w0.parquet")
+                if how.endswith("sealed"):
+                    resealed(copy / table / "0-36-w0.parquet")
         case "foreign file":
             (copy / "Grass" / "notes.txt").touch()
         case "a share twice":
             for table in ("Fox", "Hen", "Grass", "run-digests"):
-                shutil.copy(copy / table / part.name, copy / table / "0-41-w7.parquet")
+                resealed(Path(shutil.copy(copy / table / part.name, copy / table / "0-41-w7.parquet")))
         case _:
             old, _, new = how.partition(" > ")
             facts = copy / "recording.json"
@@ -462,12 +472,17 @@ def broken(copy: Path, how: str) -> None:
         ("missing", r"Fox/0-40-w0\.parquet is missing; its digests are there"),
         ("missing digests", "it lacks tick 0"),
         ("cut off", r"Fox/0-40-w0\.parquet was to be read as a part of a recording"),
-        ("another table", r"Fox/0-40-w0\.parquet .* it has the columns tick, id, position\.x, position\.y\."),
-        ("other ticks", r"0-36-w0\.parquet .* it holds the ticks 0 to 40"),
+        ("another table", r"Fox/0-40-w0\.parquet .* its sum is another"),
+        ("another table, sealed", r"Fox/0-40-w0\.parquet .* the columns tick, id, position\.x, position\.y\."),
+        ("other ticks", r"0-36-w0\.parquet .* its sum is another"),
+        ("other ticks, sealed", r"0-36-w0\.parquet .* it holds the ticks 0 to 40"),
         ("foreign file", r"Grass/notes\.txt .* its name is not that of a part"),
         ("a share twice", "run-digests holds tick 0 of worker 0 twice"),
         ('"every": 4 > "every": 0', "recording.json .* every: "),
         ('"first": 0 > "first": -1', "first: "),
+        ('"every": 4 > "every": 2', r"recording\.json .* its sum is another"),
+        ('"kept": -1 > "kept": 22', r"recording\.json .* its sum is another"),
+        ('"unit": "m/s" > "unit": "km/s"', r"recording\.json .* its sum is another"),
         ('"seed": 5 > "seed": "5"', "seed: "),
         ('"epoch": 0, > "epoch": 0, "more": 1,', "more: "),
         ('"Hen": > "../Hen":', "'../Hen' is no name of a type"),
