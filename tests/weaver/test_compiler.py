@@ -285,9 +285,19 @@ def test_explain_tells_phases_reads_writes_and_text() -> None:
         "looks for Bird; reads of others: position, Bird.velocity.x, Bird.velocity.y",
         "Bird writes velocity.x, velocity.y, position.x, position.y",
         "moves by 5 at most",
+        "cells are half as wide as that",
+        "Bird within 5: copied to a strip once per cell, as the loop only sums",
         "def flock__Bird(",
     ):
         assert part in text
+
+
+def test_explain_tells_what_was_chosen_for_a_loop_whose_order_shows_and_for_small_cells() -> None:
+    import apps.life
+    import apps.schelling
+
+    assert "Person within 2.9: row by row in the order of the language" in explain(apps.schelling.sim)
+    assert "cells inside the world in vectors of uint8" in explain(apps.life.sim)
 
 
 def test_generated_loops_are_unsigned_and_take_whole_vectors() -> None:

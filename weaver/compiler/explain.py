@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from partitions.program import Drawn, Phase
-from weaver.compiler.build import Written, write
+from partitions.program import Act, Drawn, Phase
+from weaver.compiler.build import CROWD, Written, write
+from weaver.compiler.kernel import known_arrays, strips_of
+from weaver.compiler.narrow import LANES, narrow_cell
 from weaver.simulation import Simulation
 
 
@@ -58,6 +60,12 @@ def _grid(written: Written) -> list[str]:
                 f"{model.name(t)}: {_times(cells.shape)} cells; "
                 f"looked for within {', '.join(f'{r:g}' for r in radii)}; ghosts {_times(cells.rim)} cells deep"
             )
+            axis = grid.space.axes[0]
+            if len(radii) == 1 and cells.shape[0] * radii[0] > 1.5 * axis.length:
+                lines.append(
+                    f"  cells are half as wide as that: {CROWD:g} and more share a whole one at the start, and fewer are "
+                    "looked at so"
+                )
         else:
             lines.append(f"{model.name(t)}: never looked for, so no ghosts")
     return lines
@@ -86,6 +94,7 @@ def _phase(written: Written, phase: Phase) -> list[str]:
         lines.append(f"  {name} writes {', '.join(act.writes) or 'nothing'}")
         if act.buffered:
             lines.append(f"    into second buffers, since others read the old values: {', '.join(act.buffered)}")
+        lines += [f"    {line}" for line in _choices(written, act)]
         if act.moves:
             far = math.isinf(phase.reach) or any(a.kind == "vacant" for a in act.arguments)
             limit = "without limit: any worker may receive it" if far else f"by {phase.reach:g} at most"
@@ -98,6 +107,32 @@ def _phase(written: Written, phase: Phase) -> list[str]:
             lines.append(f"    adds to {', '.join(model.name(t) for t in given)}: amounts are brought to the owners")
         if act.kills:
             lines.append("    can die at an absorbing end")
+    return lines
+
+
+def _choices(written: Written, act: Act) -> list[str]:
+    """How an act goes through what it looks at, and why so."""
+    model = written.plan.model
+    lowered = next((each for _, acts in written.plan.behaviors for each in acts if each.name == act.kernel), None)
+    if lowered is None:  # diffusion
+        return []
+    if model.is_layer(act.type):
+        cells = narrow_cell(lowered)
+        if cells is None:
+            return [
+                "cell by cell with numbers of 64 bits, as not all values are known to be small, or not all is plain"
+            ]
+        lane = next(lane for lane in LANES if any(lane in line for line in cells))
+        return [f"cells inside the world in vectors of {lane.removeprefix('np.')}: all of its values fit"]
+    strips = {strip.look for strip in strips_of(model, lowered, known_arrays(model))}
+    lines = []
+    for name, type in lowered.lowering.looked.items():
+        how = (
+            "copied to a strip once per cell, as the loop only sums, which hides the order"
+            if name in strips
+            else "row by row in the order of the language, which can show"
+        )
+        lines.append(f"{model.name(type)} within {model.looks[name].radius:g}: {how}")
     return lines
 
 

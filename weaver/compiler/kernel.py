@@ -144,7 +144,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     for k, made in enumerate(low.outlets.values()):
         known.update(made.arrays(k))
     prologue: list[str] = []
-    strips = _strips(model, lowered, known)
+    strips = strips_of(model, lowered, known)
     for name in [*low.context, *(c for strip in strips for c in strip.columns)]:
         if name in known:
             array(name, known[name])
@@ -273,7 +273,7 @@ def _cells(
     ]
 
 
-def _strips(model: Model, lowered: Lowered, known: dict[str, Argument]) -> list[Strip]:
+def strips_of(model: Model, lowered: Lowered, known: dict[str, Argument]) -> list[Strip]:
     """The strips that the behavior's loops use."""
     low = lowered.lowering
     strips = []
