@@ -63,8 +63,8 @@ def _grid(written: Written) -> list[str]:
             axis = grid.space.axes[0]
             if len(radii) == 1 and cells.shape[0] * radii[0] > 1.5 * axis.length:
                 lines.append(
-                    f"  cells are half as wide as that: {CROWD:g} and more share a whole one at the start, and fewer are "
-                    "looked at so"
+                    f"  cells are half as wide as that: {CROWD:g} and more share a whole one at the start, "
+                    "and fewer are looked at so"
                 )
         else:
             lines.append(f"{model.name(t)}: never looked for, so no ghosts")
