@@ -13,10 +13,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INSIDE = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _cell(p, low, scale, n, edges):
     """Cell of one coordinate: a guess by multiplication, then stepped by comparison with the exact edges."""
     c = np.int64((p - low) * scale)
@@ -249,7 +250,7 @@ def scatter(first, last, target, ids, place, order, new_ids):
             new_ids[k] = ids[i]
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _sift(first, k, n, ids, order):
     """Let element k of the heap [first, first + n) sink to its place."""
     while True:
@@ -265,7 +266,7 @@ def _sift(first, k, n, ids, order):
         k = child
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _sort_long(begin, end, ids, order):
     """Sort rows [begin, end) by id, in place: nothing to do if they are in order, else a heap."""
     n = end - begin
@@ -405,7 +406,7 @@ def list_free(taken, geometry, per_block, shape, start, sites):
                 start[b] = n
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _mix_a(h):
     """Finaliser of splitmix64 (Steele, Lea and Flood 2014, variant 13 of Stafford)."""
     h = (h ^ (h >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -413,7 +414,7 @@ def _mix_a(h):
     return h ^ (h >> np.uint64(31))
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _mix_b(h):
     """Finaliser of MurmurHash3, 64 bit (Appleby)."""
     h = (h ^ (h >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
@@ -474,7 +475,7 @@ def find(wanted, ids, slots, rows):
         rows[k] = np.int64(slots[at]) - np.int64(1)
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _before(a, b, rank, when, type, id, phase, seq):
     """Whether letter a is read before letter b."""
     if rank[a] != rank[b]:
