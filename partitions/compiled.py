@@ -13,6 +13,7 @@ import hashlib
 import importlib.util
 import os
 import platform
+import re
 import shutil
 import stat
 import sys
@@ -20,6 +21,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -72,9 +74,22 @@ def load(name: str, source: str, depends: Sequence[Path] = ()) -> ModuleType:
         return _import(unique, folder / f"{name}.py")
 
 
-def load_file(path: Path, depends: Sequence[Path] = ()) -> ModuleType:
-    """`load` the text of a file, under the file's own name."""
-    return load(path.stem, path.read_text(encoding="utf-8"), depends)
+@cache
+def loops(what: str, **constants: str) -> ModuleType:
+    """`load` inner loops of this package: the file `<what>_kernels.py`.
+
+    Each file holds what is used together, for one type of values, so that a first run on a machine compiles what it
+    calls and no more.
+
+    Args:
+        what: beginning of the file's name.
+        constants: what stands in the file's lines `<NAME> = ...` in place of what stands there.
+    """
+    path = Path(__file__).with_name(f"{what}_kernels.py")
+    text = path.read_text(encoding="utf-8")
+    for name, value in constants.items():
+        text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {value!r}", text)
+    return load(path.stem, text)
 
 
 def load_functions(name: str, source: str, depends: Sequence[Path] = ()) -> dict[str, Callable[..., Any]]:

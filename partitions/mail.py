@@ -11,10 +11,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.compiled import loops
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
 from partitions.program import Act, Inbox, Kernels, Program
-from partitions.store import Array, Partition, kernels
+from partitions.store import Array, Partition
 
 Letters = dict[str, Array]
 """@to, @type, @id, @phase, @tick, @seq and the message's columns, one row for each letter."""
@@ -32,6 +33,8 @@ class Mail:
 
     def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange, loaded: Kernels) -> None:
         """Begin with nothing."""
+        if program.messages:
+            loops("letter"), loops("id")  # compiled now, and not in the first tick
         self._program, self._parts, self._exchange, self._kernels = program, parts, exchange, loaded
         self._readers = [
             sorted({a.type for p in program.phases for a in p.acts for box in a.inboxes if box.message == m})
@@ -118,7 +121,7 @@ class Mail:
         if box.rank:
             self._kernels[box.rank](tick, *keys, rank)
         start, order = np.empty(table.n + 1, np.uint64), np.empty(n, np.uint32)
-        kernels().sort_letters(rows[mine], rank, *keys, start, order)
+        loops("letter").sort_letters(rows[mine], rank, *keys, start, order)
         result = {name: column[order] for name, column in letters.items() if not name.startswith("@")}
         return {**result, "@sender": letters["@id"][order], "@start": start}
 

@@ -15,16 +15,13 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
+from partitions.compiled import loops
 from partitions.errors import RuntimeFault
 from partitions.grid import Grid, Layout
 from partitions.program import PADDING, TypeSpec
@@ -35,10 +32,11 @@ SMALL = 8192
 _UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
 
 
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/kernels.py`."""
-    return load_file(Path(__file__).with_name("kernels.py"))
+def load_loops(spec: TypeSpec) -> None:
+    """Compile the loops that a table of entities needs now, and not in the first tick."""
+    loops("store"), loops("cell", REAL=np.dtype(spec.columns[0].dtype).name)
+    for column in spec.columns:
+        loops("gather", WIDTH=_UNSIGNED[np.dtype(column.dtype).itemsize].__name__)
 
 
 def unsigned(column: Array) -> Array:
@@ -130,6 +128,7 @@ class Table:
     def __init__(self, spec: TypeSpec, geometry: NDArray[np.int64]) -> None:
         """Make an empty table."""
         self.spec, self.geometry = spec, geometry
+        load_loops(spec)
         _, ex, ey, ez, rx, ry, rz, ox, oy, oz = (int(v) for v in geometry[:10])
         self.n_cells, self.n_own_cells = ex * ey * ez, ox * oy * oz
         lines = (((np.arange(oz) + rz) * ey)[:, None] + np.arange(oy) + ry) * ex + rx
@@ -216,7 +215,7 @@ class Table:
         Counting sort by cell, then each cell by id. The result does not depend on the order of the rows
         before, because (cell, id) is unique.
         """
-        k = kernels()
+        k = loops("store")
         total = self.n + self.n_appended
         if total:
             n = min(crew.threads, crew.pieces(total, crew.threads)) if self.n_cells <= total else 1
@@ -252,12 +251,12 @@ class Table:
 
     def _gather(self, crew: Crew, spans: Sequence[tuple[np.uint64, np.uint64]]) -> None:
         """Bring all columns into the new order; one at a time with one thread, for the memory's sake."""
-        k, order = kernels(), self.order
+        order = self.order
         names = [c.name for c in self.spec.columns]
         for group in [[name] for name in names] if crew.threads == 1 else [names]:
             new = {name: self.borrow(self.columns[name].dtype) for name in group}
             pairs = [(unsigned(self.columns[name]), unsigned(out)) for name, out in new.items()]
-            crew.run([_call(_gather_all, k.gather, a, b, order, pairs) for a, b in spans])
+            crew.run([_call(_gather, a, b, order, pairs) for a, b in spans])
             for name, out in new.items():
                 self.give(self.columns[name])
                 self.columns[name] = out
@@ -295,7 +294,7 @@ class Table:
     def rows_of(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The rows of the local cells [first[k], last[k]), one range after the other."""
         rows = np.empty(int((self.start[last] - self.start[first]).sum()), np.uint32)
-        kernels().expand(self.start, first, last, rows)
+        loops("store").expand(self.start, first, last, rows)
         return rows
 
     def nbytes(self) -> int:
@@ -350,11 +349,9 @@ def geometry_of(grid: Grid, layout: Layout, number: int, type: int) -> NDArray[n
     return np.array(values, np.int64)
 
 
-def _gather_all(
-    gather: Callable[..., None], first: np.uint64, last: np.uint64, order: Array, pairs: Sequence[tuple[Array, Array]]
-) -> None:
+def _gather(first: np.uint64, last: np.uint64, order: Array, pairs: Sequence[tuple[Array, Array]]) -> None:
     for source, out in pairs:
-        gather(first, last, order, source, out)
+        loops("gather", WIDTH=source.dtype.name).gather(first, last, order, source, out)
 
 
 def _spans(n: int, pieces: int) -> list[tuple[np.uint64, np.uint64]]:
