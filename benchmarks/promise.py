@@ -15,7 +15,8 @@ from typing import Any
 from benchmarks.flocking import flocking, side_for
 from benchmarks.race import Goal, Result, of_run, race, rounds_and_ticks
 from partitions import store
-from partitions.compiled import load, loops
+from partitions.compiled import load
+from partitions.loops import loops
 from weaver.compiler import build
 
 FREE = """@njit(forceinline=True, **options_)

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.births import Births, Newborn
-from partitions.compiled import loops
 from partitions.errors import RuntimeFault, TickFault
 from partitions.exchange import Exchange
 from partitions.grid import Layout
+from partitions.loops import loops
 from partitions.program import MOVED, Program
 from partitions.store import Array, Partition, triple
 
@@ -50,8 +50,6 @@ class Claims:
         """Look up which phases have claims, on which lattices; `ranks` is the program's kernel of that name."""
         self._program, self._layout, self._parts, self._exchange = program, layout, parts, exchange
         self._ranks = ranks
-        if program.lattices:
-            loops("claim")  # compiled now, and not in the first tick
         self.vacant = [np.zeros(1, np.int64) for _ in program.lattices]
         self._of_type = {t: number for number, one in enumerate(program.lattices) for t in one.types}
         self._keys: list[dict[int, int]] = []

@@ -13,7 +13,6 @@ import hashlib
 import importlib.util
 import os
 import platform
-import re
 import shutil
 import stat
 import sys
@@ -21,7 +20,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -74,22 +72,10 @@ def load(name: str, source: str, depends: Sequence[Path] = ()) -> ModuleType:
         return _import(unique, folder / f"{name}.py")
 
 
-@cache
-def loops(what: str, **constants: str) -> ModuleType:
-    """`load` inner loops of this package: the file `<what>_kernels.py`.
-
-    Each file holds what is used together, for one type of values, so that a first run on a machine compiles what it
-    calls and no more.
-
-    Args:
-        what: beginning of the file's name.
-        constants: what stands in the file's lines `<NAME> = ...` in place of what stands there.
-    """
-    path = Path(__file__).with_name(f"{what}_kernels.py")
-    text = path.read_text(encoding="utf-8")
-    for name, value in constants.items():
-        text = re.sub(rf"(?m)^{name} = .*$", f"{name} = {value!r}", text)
-    return load(path.stem, text)
+def is_compiled(name: str, source: str, depends: Sequence[Path] = ()) -> bool:
+    """Whether `load` of this text would find it compiled."""
+    key = _key(source, depends)
+    return f"weaver_compiled_{name}_{key}" in sys.modules or (_root() / key).is_dir()
 
 
 def load_functions(name: str, source: str, depends: Sequence[Path] = ()) -> dict[str, Callable[..., Any]]:

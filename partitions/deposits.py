@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import loops
 from partitions.exchange import Exchange
+from partitions.loops import loops
 from partitions.program import Outlet, Program
 from partitions.raster import Raster
 from partitions.store import Array, Partition
@@ -38,9 +38,6 @@ class Deposits:
     def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange) -> None:
         """Nothing is kept from phase to phase."""
         self._types, self._parts, self._exchange = program.types, parts, exchange
-        acts = [act for phase in program.phases for act in phase.acts]
-        if any(outlet.kind == "deposit" for act in acts for outlet in act.outlets):
-            loops("deposit")  # compiled now, and not in the first tick that deposits
 
     def add(self, gifts: Sequence[Gift]) -> None:
         """Bring amounts to the owners of the cells and add them there; every worker calls it in the same phase.

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import loops
+from partitions.loops import loops
 from partitions.program import MOVED
 from partitions.store import Array, Table, unsigned
 
@@ -48,7 +48,7 @@ def digest_rows(
         for column in [ids, *columns]:
             bits = unsigned(column)
             magnitude, infinity = _FLOATS.get(column.dtype, (bits.dtype.type(0), bits.dtype.type(0)))
-            loops("fold", WIDTH=bits.dtype.name).fold(part, bits, magnitude, infinity, a, b)
+            loops("fold", WIDTH=bits.dtype).fold(part, bits, magnitude, infinity, a, b)
         total_a += int(a.sum())
         total_b += int(b.sum())
     return total_a & _MASK, total_b & _MASK

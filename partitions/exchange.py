@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from partitions.births import Newborn
-from partitions.compiled import loops
 from partitions.errors import RuntimeFault, TickFault, TransportError
 from partitions.grid import Layout
+from partitions.loops import loops
 from partitions.program import Program
 from partitions.routes import Routes, neighbours
 from partitions.store import Array, Crew, Partition, Table, rebuild_all
@@ -185,7 +185,7 @@ class Exchange:
         names = [c.name for c in self._program.types[type].columns]
         x, y, z = (columns[name] for name in (*names[:dim], names[1])[:3])
         cells = np.empty(n, np.int64)
-        loops("cell", REAL=x.dtype.name).locate(dim, routes.affine, routes.shape, *routes.edges, x, y, z, cells)
+        loops("cell", REAL=x.dtype).locate(dim, routes.affine, routes.shape, *routes.edges, x, y, z, cells)
         return Source(-1, n, np.arange(n, dtype=np.uint32), cells, ids, columns)
 
     def settle_in(self, type: int) -> None:
@@ -454,7 +454,7 @@ def _fault(batch: Batch) -> TickFault | None:
 
 
 def _assigning(table: Table, routes: Routes, inner: NDArray[np.int64], first: int, last: int) -> Any:
-    return lambda: loops("cell", REAL=table.position[0].dtype.name).assign(
+    return lambda: loops("cell", REAL=table.position[0].dtype).assign(
         first, last, table.start, table.geometry, inner, routes.affine, routes.shape, *routes.edges, *table.position,
         table.dead, table.target, table.far_row, table.far_cell,
     )  # fmt: skip

@@ -27,7 +27,7 @@ HEADINGS = ("velocity", "heading")
 
 def kernels() -> ModuleType:
     """The compiled inner loops of `partitions/portion_kernels.py`."""
-    from partitions.compiled import loops  # the hub, which reads what this makes, loads no compiler
+    from partitions.loops import loops  # the hub, which reads what this makes, loads no compiler
 
     return loops("portion")
 

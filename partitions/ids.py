@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import loops
+from partitions.loops import loops
 from partitions.store import Table
 
 

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import loops
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
+from partitions.loops import loops
 from partitions.program import Act, Inbox, Kernels, Program
 from partitions.store import Array, Partition
 
@@ -33,8 +33,6 @@ class Mail:
 
     def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange, loaded: Kernels) -> None:
         """Begin with nothing."""
-        if program.messages:
-            loops("letter"), loops("id")  # compiled now, and not in the first tick
         self._program, self._parts, self._exchange, self._kernels = program, parts, exchange, loaded
         self._readers = [
             sorted({a.type for p in program.phases for a in p.acts for box in a.inboxes if box.message == m})

@@ -21,27 +21,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import loops
 from partitions.errors import RuntimeFault
 from partitions.grid import Grid, Layout
+from partitions.loops import UNSIGNED, loops
 from partitions.program import PADDING, TypeSpec
 
 Array = NDArray[Any]
 SMALL = 8192
 """Fewer rows than this are not worth waking a second thread for."""
-_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
-
-
-def load_loops(spec: TypeSpec) -> None:
-    """Compile the loops that a table of entities needs now, and not in the first tick."""
-    loops("store"), loops("cell", REAL=np.dtype(spec.columns[0].dtype).name)
-    for column in spec.columns:
-        loops("gather", WIDTH=_UNSIGNED[np.dtype(column.dtype).itemsize].__name__)
 
 
 def unsigned(column: Array) -> Array:
     """The same memory seen as unsigned integers, so that four kernels serve every type of column."""
-    return column.view(_UNSIGNED[column.dtype.itemsize])
+    return column.view(UNSIGNED[column.dtype.itemsize])
 
 
 def triple(values: Sequence[int], fill: int) -> tuple[int, int, int]:
@@ -128,7 +120,6 @@ class Table:
     def __init__(self, spec: TypeSpec, geometry: NDArray[np.int64]) -> None:
         """Make an empty table."""
         self.spec, self.geometry = spec, geometry
-        load_loops(spec)
         _, ex, ey, ez, rx, ry, rz, ox, oy, oz = (int(v) for v in geometry[:10])
         self.n_cells, self.n_own_cells = ex * ey * ez, ox * oy * oz
         lines = (((np.arange(oz) + rz) * ey)[:, None] + np.arange(oy) + ry) * ex + rx
@@ -351,7 +342,7 @@ def geometry_of(grid: Grid, layout: Layout, number: int, type: int) -> NDArray[n
 
 def _gather(first: np.uint64, last: np.uint64, order: Array, pairs: Sequence[tuple[Array, Array]]) -> None:
     for source, out in pairs:
-        loops("gather", WIDTH=source.dtype.name).gather(first, last, order, source, out)
+        loops("gather", WIDTH=source.dtype).gather(first, last, order, source, out)
 
 
 def _spans(n: int, pieces: int) -> list[tuple[np.uint64, np.uint64]]:

@@ -14,7 +14,7 @@ from functools import reduce
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import loops
+from partitions.loops import loops
 from partitions.store import Array
 
 UNIT = 1088

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitions.compiled import loops
 from partitions.ids import IdIndex
 from partitions.local import Local
+from partitions.loops import loops
 from tests.partitions.programs import BIRD, mingling
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitions.compiled import loops
 from partitions.deposits import add_up
 from partitions.grid import Search, lattice_edges, make_grid, make_layout, make_space
+from partitions.loops import loops
 from partitions.program import Column, TypeSpec
 from partitions.raster import Raster
 from partitions.store import Crew, Partition, geometry_of

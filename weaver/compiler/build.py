@@ -16,6 +16,7 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
+from partitions.loops import compiled_ahead
 from partitions.program import (
     Act,
     Column,
@@ -253,7 +254,8 @@ def compile(sim: Simulation) -> Program:
 
     made = write(sim)
     try:
-        made.program.kernels()
+        with compiled_ahead(made.program):
+            made.program.kernels()
     except NumbaError as cause:
         from weaver.compiler.blame import blame
 
