@@ -16,6 +16,7 @@ from benchmarks.flocking import flocking, side_for
 from benchmarks.race import Goal, Result, of_run, race, rounds_and_ticks
 from partitions import store
 from partitions.compiled import load
+from partitions.loops import loops
 from weaver.compiler import build
 
 FREE = """@njit(forceinline=True, **options_)
@@ -48,14 +49,18 @@ def without_promise() -> Iterator[None]:
         at = text.index("ZERO_, ONE_")
         return load(name, text[:at] + FREE + text[at:], depends)
 
-    path = Path(store.__file__).with_name("kernels.py")
-    any_order = load("kernels", path.read_text(encoding="utf-8") + ANY_ORDER)
-    kept: list[Any] = [build.load, store.kernels]  # type: ignore[attr-defined]
-    build.load, store.kernels = loaded, lambda: any_order  # type: ignore[attr-defined, assignment]
+    path = Path(store.__file__).with_name("store_kernels.py")
+    any_order = load("store_kernels", path.read_text(encoding="utf-8") + ANY_ORDER)
+
+    def in_any_order(what: str, **constants: str) -> ModuleType:
+        return any_order if what == "store" else loops(what, **constants)
+
+    kept: list[Any] = [build.load, store.loops]  # type: ignore[attr-defined]
+    build.load, store.loops = loaded, in_any_order  # type: ignore[attr-defined, assignment]
     try:
         yield
     finally:
-        build.load, store.kernels = kept  # type: ignore[attr-defined]
+        build.load, store.loops = kept  # type: ignore[attr-defined]
 
 
 def measure(quick: bool) -> Iterator[Result]:

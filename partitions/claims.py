@@ -17,8 +17,9 @@ from partitions.births import Births, Newborn
 from partitions.errors import RuntimeFault, TickFault
 from partitions.exchange import Exchange
 from partitions.grid import Layout
+from partitions.loops import loops
 from partitions.program import MOVED, Program
-from partitions.store import Array, Partition, kernels, triple
+from partitions.store import Array, Partition, triple
 
 if TYPE_CHECKING:
     from partitions.tick import Put
@@ -192,7 +193,7 @@ class Claims:
         assert self._ranks is not None
         self._ranks(of[types], tick, np.maximum(sites, 0), ids, ranks)
         won = np.empty(len(sites), np.bool_)
-        kernels().contest(slots, ranks, types, ids, self._best[number], won)
+        loops("claim").contest(slots, ranks, types, ids, self._best[number], won)
         return np.where(won, sites, -1)
 
     # ---- sites, cells, owners ------------------------------------------------------------------------------------
@@ -257,12 +258,12 @@ class Claims:
         tables = [part.tables[t] for t in lattice.types]
         taken = np.zeros(tables[0].n_cells, np.bool_)
         for table in tables:
-            kernels().mark_taken(table.start, taken)
+            loops("claim").mark_taken(table.start, taken)
         per_block = np.array(triple(grid.cells[lattice.types[0]].per_block, 1), np.int64)
         own = tables[0].n_own_cells
         start, sites = np.empty(own // int(per_block.prod()) + 1, np.int64), np.empty(own, np.int64)
         shape = np.array(triple(lattice.shape, 1), np.int64)
-        kernels().list_free(taken, tables[0].geometry, per_block, shape, start, sites)
+        loops("claim").list_free(taken, tables[0].geometry, per_block, shape, start, sites)
         return Vacant(sites[: start[-1]], start)
 
     # ---- what comes of it ----------------------------------------------------------------------------------------

@@ -72,9 +72,10 @@ def load(name: str, source: str, depends: Sequence[Path] = ()) -> ModuleType:
         return _import(unique, folder / f"{name}.py")
 
 
-def load_file(path: Path, depends: Sequence[Path] = ()) -> ModuleType:
-    """`load` the text of a file, under the file's own name."""
-    return load(path.stem, path.read_text(encoding="utf-8"), depends)
+def is_compiled(name: str, source: str, depends: Sequence[Path] = ()) -> bool:
+    """Whether `load` of this text would find it compiled."""
+    key = _key(source, depends)
+    return f"weaver_compiled_{name}_{key}" in sys.modules or (_root() / key).is_dir()
 
 
 def load_functions(name: str, source: str, depends: Sequence[Path] = ()) -> dict[str, Callable[..., Any]]:

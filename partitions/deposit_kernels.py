@@ -11,7 +11,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INSIDE = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 
 @njit("void(int64[::1], int64[::1], int32[::1], int32[::1])", **_OPTIONS)
@@ -45,7 +46,7 @@ def rows(cell, world, geometry, row):
         row[i] = ((z + geometry[6] - geometry[12]) * geometry[2] + y) * geometry[1] + x
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _after(a, b, types, ids, sequences):
     if types[a] != types[b]:
         return types[a] > types[b]
@@ -54,7 +55,7 @@ def _after(a, b, types, ids, sequences):
     return sequences[a] > sequences[b]
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _sift(first, k, n, order, types, ids, sequences):
     while True:
         child = np.uintp(2) * k + np.uintp(1)

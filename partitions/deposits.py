@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
 from partitions.exchange import Exchange
+from partitions.loops import loops
 from partitions.program import Outlet, Program
 from partitions.raster import Raster
 from partitions.store import Array, Partition
 
 OWN = ("@cell", "@id", "@seq")
 """What every record of a deposit has beside the amounts."""
-
-
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/deposit_kernels.py`."""
-    return load_file(Path(__file__).with_name("deposit_kernels.py"))
 
 
 class Gift(NamedTuple):
@@ -47,9 +38,6 @@ class Deposits:
     def __init__(self, program: Program, parts: Sequence[Partition], exchange: Exchange) -> None:
         """Nothing is kept from phase to phase."""
         self._types, self._parts, self._exchange = program.types, parts, exchange
-        acts = [act for phase in program.phases for act in phase.acts]
-        if any(outlet.kind == "deposit" for act in acts for outlet in act.outlets):
-            kernels()  # compiled now, and not in the first tick that deposits
 
     def add(self, gifts: Sequence[Gift]) -> None:
         """Bring amounts to the owners of the cells and add them there; every worker calls it in the same phase.
@@ -77,7 +65,7 @@ class Deposits:
     def _owners(self, layer: int, cells: NDArray[np.int64]) -> NDArray[np.int32]:
         part, routes = np.zeros(len(cells), np.int32), self._exchange.routes[layer]
         if len(routes.boxes) > 1:
-            kernels().owners(cells, routes.world, routes.owner, part)
+            loops("deposit").owners(cells, routes.world, routes.owner, part)
         return part
 
     def _pour(self, part: Partition, layer: int, came: Sequence[tuple[Gift, NDArray[np.int32]]]) -> None:
@@ -103,8 +91,8 @@ class Deposits:
                 [len(gift.records["@cell"][which]) for gift, which in chosen],
             )
             row, order = np.empty(len(cell), np.int64), np.empty(len(cell), np.uint32)
-            kernels().rows(cell, self._exchange.routes[layer].world, raster.geometry, row)
-            kernels().arrange(row, types, id, sequence, raster.scratch(), order)
+            loops("deposit").rows(cell, self._exchange.routes[layer].world, raster.geometry, row)
+            loops("deposit").arrange(row, types, id, sequence, raster.scratch(), order)
             for name, amount in zip(names, amounts, strict=True):
                 add_up(amount, row, order, raster.columns[name])
 
@@ -112,10 +100,10 @@ class Deposits:
 def add_up(amount: Array, row: NDArray[np.int64], order: NDArray[np.uint32], column: Array) -> None:
     """`deposit_kernels.pour`, for every type of column; narrow whole numbers are added up in 64 bits, and wrap."""
     if column.dtype.kind == "f" or column.dtype == np.int64:
-        kernels().pour(amount, row, order, column)
+        loops("deposit").pour(amount, row, order, column)
         return
     wide = column.astype(np.int64)
-    kernels().pour(amount, row, order, wide)
+    loops("deposit").pour(amount, row, order, wide)
     column[:] = wide.astype(column.dtype)
 
 

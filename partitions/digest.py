@@ -11,8 +11,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.loops import loops
 from partitions.program import MOVED
-from partitions.store import Array, Table, kernels, unsigned
+from partitions.store import Array, Table, unsigned
 
 _MASK = (1 << 64) - 1
 _ROWS = 1 << 16
@@ -38,7 +39,7 @@ def digest_rows(
     Returns:
         Two numbers below 2^64, to be added (modulo 2^64) to those of other rows.
     """
-    fold, columns = kernels().fold, list(columns)
+    columns = list(columns)
     total_a = total_b = 0
     for at in range(0, len(rows), _ROWS):
         part = np.ascontiguousarray(rows[at : at + _ROWS])
@@ -47,7 +48,7 @@ def digest_rows(
         for column in [ids, *columns]:
             bits = unsigned(column)
             magnitude, infinity = _FLOATS.get(column.dtype, (bits.dtype.type(0), bits.dtype.type(0)))
-            fold(part, bits, magnitude, infinity, a, b)
+            loops("fold", WIDTH=bits.dtype).fold(part, bits, magnitude, infinity, a, b)
         total_a += int(a.sum())
         total_b += int(b.sum())
     return total_a & _MASK, total_b & _MASK

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 from partitions.births import Newborn
 from partitions.errors import RuntimeFault, TickFault, TransportError
 from partitions.grid import Layout
+from partitions.loops import loops
 from partitions.program import Program
 from partitions.routes import Routes, neighbours
-from partitions.store import Array, Crew, Partition, Table, kernels, rebuild_all
+from partitions.store import Array, Crew, Partition, Table, rebuild_all
 
 Batch = list[Array]
 
@@ -184,7 +185,7 @@ class Exchange:
         names = [c.name for c in self._program.types[type].columns]
         x, y, z = (columns[name] for name in (*names[:dim], names[1])[:3])
         cells = np.empty(n, np.int64)
-        kernels().locate(dim, routes.affine, routes.shape, *routes.edges, x, y, z, cells)
+        loops("cell", REAL=x.dtype).locate(dim, routes.affine, routes.shape, *routes.edges, x, y, z, cells)
         return Source(-1, n, np.arange(n, dtype=np.uint32), cells, ids, columns)
 
     def settle_in(self, type: int) -> None:
@@ -453,7 +454,7 @@ def _fault(batch: Batch) -> TickFault | None:
 
 
 def _assigning(table: Table, routes: Routes, inner: NDArray[np.int64], first: int, last: int) -> Any:
-    return lambda: kernels().assign(
+    return lambda: loops("cell", REAL=table.position[0].dtype).assign(
         first, last, table.start, table.geometry, inner, routes.affine, routes.shape, *routes.edges, *table.position,
         table.dead, table.target, table.far_row, table.far_cell,
     )  # fmt: skip
@@ -461,7 +462,7 @@ def _assigning(table: Table, routes: Routes, inner: NDArray[np.int64], first: in
 
 def _listing(routes: Routes, source: Source, ghosts: bool) -> Callable[[], Listed]:
     def run() -> Listed:
-        k, room = kernels(), 2 * source.n + 64
+        k, room = loops("store"), 2 * source.n + 64
         while True:
             counts = np.zeros(routes.group.size, np.int64)
             row, cell, link, group = np.empty(room, np.uint32), *(np.empty(room, np.int32) for _ in range(3))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -26,12 +25,11 @@ HEADINGS = ("velocity", "heading")
 """A vector field of one of these names is shown as a direction."""
 
 
-@cache
 def kernels() -> ModuleType:
     """The compiled inner loops of `partitions/portion_kernels.py`."""
-    from partitions.compiled import load_file  # the hub, which reads what this makes, loads no compiler
+    from partitions.loops import loops  # the hub, which reads what this makes, loads no compiler
 
-    return load_file(Path(__file__).with_name("portion_kernels.py"))
+    return loops("portion")
 
 
 def columns_of(names: Sequence[str], field: str) -> list[str]:

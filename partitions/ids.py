@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.store import Table, kernels
+from partitions.loops import loops
+from partitions.store import Table
 
 
 class IdIndex:
@@ -27,14 +28,14 @@ class IdIndex:
 
     @property
     def slots(self) -> NDArray[np.uint32]:
-        """The hash table itself, up to date, for kernels that look up by themselves: see `partitions.kernels.find`."""
+        """The hash table itself, up to date, for kernels that look up by themselves as `find` does."""
         if self._version != self._table.version:
             table, own = self._table, self._table.own_rows()
             n = table.n if self._ghosts else len(own)
             self._slots = np.zeros(1 << (2 * n).bit_length(), np.uint32)
-            kernels().index(own, table.ids, self._slots)
+            loops("id").index(own, table.ids, self._slots)
             if self._ghosts:
-                kernels().index(np.arange(table.n, dtype=np.uint32), table.ids, self._slots)
+                loops("id").index(np.arange(table.n, dtype=np.uint32), table.ids, self._slots)
             self._version = table.version
         return self._slots
 
@@ -45,5 +46,5 @@ class IdIndex:
             ids: (m,) any whole numbers.
         """
         rows = np.empty(len(ids), np.int64)
-        kernels().find(np.array(ids, np.int64), self._table.ids, self.slots, rows)
+        loops("id").find(np.array(ids, np.int64), self._table.ids, self.slots, rows)
         return rows

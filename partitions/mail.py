@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from partitions.exchange import Exchange
 from partitions.ids import IdIndex
+from partitions.loops import loops
 from partitions.program import Act, Inbox, Kernels, Program
-from partitions.store import Array, Partition, kernels
+from partitions.store import Array, Partition
 
 Letters = dict[str, Array]
 """@to, @type, @id, @phase, @tick, @seq and the message's columns, one row for each letter."""
@@ -118,7 +119,7 @@ class Mail:
         if box.rank:
             self._kernels[box.rank](box.key, tick, *keys, rank)
         start, order = np.empty(table.n + 1, np.uint64), np.empty(n, np.uint32)
-        kernels().sort_letters(rows[mine], rank, *keys, start, order)
+        loops("letter").sort_letters(rows[mine], rank, *keys, start, order)
         result = {name: column[order] for name, column in letters.items() if not name.startswith("@")}
         return {**result, "@sender": letters["@id"][order], "@start": start}
 

@@ -13,7 +13,7 @@ import math
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 @njit("void(float64[::1], float64, float64, int64, uint16[:, ::1])", **_OPTIONS)

@@ -15,35 +15,25 @@ import math
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from itertools import pairwise
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
 from partitions.errors import RuntimeFault
 from partitions.grid import Grid, Layout
+from partitions.loops import UNSIGNED, loops
 from partitions.program import PADDING, TypeSpec
 
 Array = NDArray[Any]
 SMALL = 8192
 """Fewer rows than this are not worth waking a second thread for."""
-_UNSIGNED = {1: np.uint8, 2: np.uint16, 4: np.uint32, 8: np.uint64}
-
-
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/kernels.py`."""
-    return load_file(Path(__file__).with_name("kernels.py"))
 
 
 def unsigned(column: Array) -> Array:
     """The same memory seen as unsigned integers, so that four kernels serve every type of column."""
-    return column.view(_UNSIGNED[column.dtype.itemsize])
+    return column.view(UNSIGNED[column.dtype.itemsize])
 
 
 def triple(values: Sequence[int], fill: int) -> tuple[int, int, int]:
@@ -216,7 +206,7 @@ class Table:
         Counting sort by cell, then each cell by id. The result does not depend on the order of the rows
         before, because (cell, id) is unique.
         """
-        k = kernels()
+        k = loops("store")
         total = self.n + self.n_appended
         if total:
             n = min(crew.threads, crew.pieces(total, crew.threads)) if self.n_cells <= total else 1
@@ -252,12 +242,12 @@ class Table:
 
     def _gather(self, crew: Crew, spans: Sequence[tuple[np.uint64, np.uint64]]) -> None:
         """Bring all columns into the new order; one at a time with one thread, for the memory's sake."""
-        k, order = kernels(), self.order
+        order = self.order
         names = [c.name for c in self.spec.columns]
         for group in [[name] for name in names] if crew.threads == 1 else [names]:
             new = {name: self.borrow(self.columns[name].dtype) for name in group}
             pairs = [(unsigned(self.columns[name]), unsigned(out)) for name, out in new.items()]
-            crew.run([_call(_gather_all, k.gather, a, b, order, pairs) for a, b in spans])
+            crew.run([_call(_gather, a, b, order, pairs) for a, b in spans])
             for name, out in new.items():
                 self.give(self.columns[name])
                 self.columns[name] = out
@@ -295,7 +285,7 @@ class Table:
     def rows_of(self, first: NDArray[np.int64], last: NDArray[np.int64]) -> NDArray[np.uint32]:
         """The rows of the local cells [first[k], last[k]), one range after the other."""
         rows = np.empty(int((self.start[last] - self.start[first]).sum()), np.uint32)
-        kernels().expand(self.start, first, last, rows)
+        loops("store").expand(self.start, first, last, rows)
         return rows
 
     def nbytes(self) -> int:
@@ -350,11 +340,9 @@ def geometry_of(grid: Grid, layout: Layout, number: int, type: int) -> NDArray[n
     return np.array(values, np.int64)
 
 
-def _gather_all(
-    gather: Callable[..., None], first: np.uint64, last: np.uint64, order: Array, pairs: Sequence[tuple[Array, Array]]
-) -> None:
+def _gather(first: np.uint64, last: np.uint64, order: Array, pairs: Sequence[tuple[Array, Array]]) -> None:
     for source, out in pairs:
-        gather(first, last, order, source, out)
+        loops("gather", WIDTH=source.dtype).gather(first, last, order, source, out)
 
 
 def _spans(n: int, pieces: int) -> list[tuple[np.uint64, np.uint64]]:

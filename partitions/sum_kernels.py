@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy"}
+_OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
+_INSIDE = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True, "no_cpython_wrapper": True}
 
 
-@njit(**_OPTIONS)
+@njit(**_INSIDE)
 def _put(limbs, magnitude, place, negative):
     """Add a number of 64 bits, shifted up by `place` bits, to limbs of 32 bits each (held in int64)."""
     k, shift = np.uintp(place >> 5), np.uint64(place & 31)

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
-from pathlib import Path
-from types import ModuleType
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
 
-from partitions.compiled import load_file
+from partitions.loops import loops
 from partitions.store import Array
 
 UNIT = 1088
@@ -25,12 +23,6 @@ _SUMS, _SQUARES = 69, 136
 """Limbs of 32 bits: up to 2^1024, or its square, with room for 2^63 of them."""
 Value = int | float | tuple[float, ...] | tuple[int, ...] | list[int]
 """What a statistic comes to: a number, the components of a vector, or the counts of a histogram."""
-
-
-@cache
-def kernels() -> ModuleType:
-    """The compiled inner loops of `partitions/sum_kernels.py`."""
-    return load_file(Path(__file__).with_name("sum_kernels.py"))
 
 
 @dataclass(frozen=True)
@@ -79,8 +71,8 @@ class Statistic:
         total: NDArray[np.int64] = np.sum(parts, axis=0)
         if self.how in ("sum", "mean", "var"):
             for one in total.reshape(self.size, -1):
-                kernels().carry(one[4 : 4 + _SUMS])
-                kernels().carry(one[4 + _SUMS :])
+                loops("sum").carry(one[4 : 4 + _SUMS])
+                loops("sum").carry(one[4 + _SUMS :])
         return total
 
     def value(self, partial: NDArray[np.int64]) -> Value:
@@ -106,9 +98,9 @@ class Statistic:
         made[0] = n
         sums, squares = made[4 : 4 + _SUMS], made[4 + _SUMS :]
         if self.integer:
-            kernels().add_integers(values, sums, squares)
+            loops("sum").add_integers(values, sums, squares)
         else:
-            kernels().add_floats(values.view(np.uint64), made[1:4], sums, squares)
+            loops("sum").add_floats(values.view(np.uint64), made[1:4], sums, squares)
         return made
 
     def _finished(self, one: NDArray[np.int64]) -> int | float:

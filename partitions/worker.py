@@ -18,6 +18,7 @@ from partitions.exchange import Exchange, Poisoned, Transport
 from partitions.frames import Frame
 from partitions.grid import Layout
 from partitions.interest import Interest
+from partitions.loops import load_needs
 from partitions.observe import Observer, Sample
 from partitions.portion import portion
 from partitions.program import STATUS, Drawn, Program
@@ -96,6 +97,7 @@ class Worker:
         self._moment: Moment | None = None
         self._mark: int | None = None
         self._kernels = program.kernels()
+        load_needs(program)
         self._exchange = Exchange(program, layout, self.parts, worker_of, rank, self._crew, transport)
         self._ticks = Tick(program, layout, self.parts, self._exchange, self._crew, self._kernels)
         self._observer = Observer(

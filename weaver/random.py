@@ -62,7 +62,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 
 def _strict(function: _F) -> _F:
     """Compile without fastmath. All options are stated, since numba takes an unstated one from the first caller."""
-    return cast(_F, numba.njit(fastmath=False, error_model="numpy", forceinline=True)(function))
+    return cast(_F, numba.njit(fastmath=False, error_model="numpy", forceinline=True, no_cfunc_wrapper=True)(function))
 
 
 _Word = int | np.uint64

@@ -13,7 +13,7 @@ from numba.extending import overload
 
 from weaver.random import rank
 
-strict = njit(fastmath=False, error_model="numpy", nogil=True, forceinline=True, _nrt=False)
+strict = njit(fastmath=False, error_model="numpy", nogil=True, forceinline=True, _nrt=False, no_cfunc_wrapper=True)
 """Without reassociation. All options are stated because numba takes an unstated one from the first caller: a function
 that the interpreter had called first would be inlined otherwise than one that a kernel met first, and the kernel's own
 sums associated otherwise for it."""

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from partitions.ids import IdIndex
 from partitions.local import Local
-from partitions.store import kernels
+from partitions.loops import loops
 from tests.partitions.programs import BIRD, mingling
 
 
@@ -37,7 +37,7 @@ def test_an_index_finds_the_own_rows_after_every_tick_and_nobody_else():
 )
 def test_of_rows_with_one_id_the_first_is_found(ids, wanted):
     slots = np.zeros(1 << (2 * len(ids)).bit_length(), np.uint32)
-    kernels().index(np.arange(len(ids), dtype=np.uint32), np.array(ids, np.int64), slots)
+    loops("id").index(np.arange(len(ids), dtype=np.uint32), np.array(ids, np.int64), slots)
     rows = np.empty(len(wanted), np.int64)
-    kernels().find(np.array(wanted, np.int64), np.array(ids, np.int64), slots, rows)
+    loops("id").find(np.array(wanted, np.int64), np.array(ids, np.int64), slots, rows)
     assert rows.tolist() == [ids.index(w) if w in ids else -1 for w in wanted]

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partitions.deposits import add_up, kernels
+from partitions.deposits import add_up
 from partitions.grid import Search, lattice_edges, make_grid, make_layout, make_space
+from partitions.loops import loops
 from partitions.program import Column, TypeSpec
 from partitions.raster import Raster
 from partitions.store import Crew, Partition, geometry_of
@@ -91,7 +92,7 @@ def test_amounts_are_added_by_type_id_and_sequence(data):
     mixed = random.permutation(n)
     row, types, ids, sequences, amount = (a[mixed] for a in (row, types, ids, sequences, amount))
     start, order = np.full(42, 9, np.uint32), np.empty(n, np.uint32)
-    kernels().arrange(row, types, ids, sequences, start, order)
+    loops("deposit").arrange(row, types, ids, sequences, start, order)
     assert order.tolist() == np.lexsort((sequences, ids, types, row)).tolist()
     column = np.full(41, 0.25)
     wanted = column.copy()

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from partitions.grid import make_layout
 from partitions.local import Local
+from partitions.loops import loops
 from partitions.program import Program
-from partitions.store import Crew, Table, geometry_of, kernels
+from partitions.store import Crew, Table, geometry_of
 from partitions.worker import Worker
 from tests.partitions.gang import Gang
 from tests.partitions.programs import BIRD, STONE, mingling
@@ -218,7 +219,7 @@ def test_a_position_lies_between_the_edges_of_its_cell(dtype: Any, seed: int, le
     p = p[(p >= axis.low) & (p <= axis.high)]
     cell = np.empty(len(p), np.int64)
     zero = np.zeros_like(p)
-    kernels().locate(2, routes.affine, routes.shape, *routes.edges, p, zero, zero, cell)
+    loops("cell", REAL=p.dtype).locate(2, routes.affine, routes.shape, *routes.edges, p, zero, zero, cell)
     assert ((cell >= 0) & (cell < len(edges) - 1)).all()
     assert (edges[cell] <= p).all()
     assert ((p < edges[cell + 1]) | (p == axis.high)).all()

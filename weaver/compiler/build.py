@@ -16,6 +16,7 @@ import numpy as np
 
 from partitions.compiled import cpu_target, load
 from partitions.grid import Grid, Search, Space, make_grid, make_space, scan_width
+from partitions.loops import compiled_ahead
 from partitions.program import (
     Act,
     Column,
@@ -253,7 +254,8 @@ def compile(sim: Simulation) -> Program:
 
     made = write(sim)
     try:
-        made.program.kernels()
+        with compiled_ahead(made.program):
+            made.program.kernels()
     except NumbaError as cause:
         from weaver.compiler.blame import blame
 
@@ -502,8 +504,11 @@ def _head(made: Plan) -> list[str]:
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",
         "",
-        f"options_ = dict(fastmath={flags}, error_model='numpy', nogil=True)",
-        "helper_ = njit(**options_)",
+        f"options_ = dict(fastmath={flags}, error_model='numpy', nogil=True, no_cfunc_wrapper=True)",
+        "inside_ = dict(no_cpython_wrapper=True)  # only kernels call it, so the door from Python need not be compiled",
+        "helper_ = njit(**inside_, **options_)",
+        "inner_ = njit(forceinline=True, _nrt=False, **inside_, **options_)",
+        "strict_ = {**options_, 'fastmath': False}",
         "",
         "",
         "def kernel_(signature):",
@@ -511,11 +516,11 @@ def _head(made: Plan) -> list[str]:
         "",
         "",
         "def strict_kernel_(signature):",
-        "    return njit(signature, cache=True, fastmath=False, error_model='numpy', nogil=True)",
+        "    return njit(signature, cache=True, **strict_)",
         "",
         "",
-        "strict_ = dict(fastmath=False, error_model='numpy', nogil=True)  # of what both sides of a meeting compute",
-        "both_ = njit(**strict_)",
+        "both_ = njit(**inside_, **strict_)  # what both sides of a meeting compute",
+        "both_inner_ = njit(forceinline=True, _nrt=False, **inside_, **strict_)",
         "",
         "",
         "@helper_",

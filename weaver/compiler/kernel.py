@@ -36,7 +36,7 @@ TYPES = {
 }  # fmt: skip
 """numpy dtype string -> numba type name."""
 
-INNER = "@njit(forceinline=True, _nrt=False, **options_)"
+INNER = "@inner_"
 """What stands above a function that is compiled into a kernel: it borrows the kernel's arrays. Counting references to
 them, which numba would do for each entity, takes as long as several neighbours."""
 

@@ -20,7 +20,6 @@ from weaver.vector import polar
 if TYPE_CHECKING:
     from weaver.compiler.expression import Expressions
 
-_STRICT = "fastmath=False, error_model='numpy', nogil=True"
 _TO_VECTORS = ("normalized", "clamped", "rotated")
 _ANSWERS = ("sum", "mean")
 _CLASSES = tuple(VECTORS)
@@ -164,7 +163,7 @@ def write_observation(
     names = ["rows_", "tick_", "status_", "values_", "reals_", "integers_", "kept_", *outs, *arrays]
     lines += [
         f"# observation {one.name}",
-        f"@njit({f'void({signature})'!r}, cache=True, {_STRICT})",
+        f"@strict_kernel_({f'void({signature})'!r})",
         f"def {kernel}({', '.join(names)}):",
         "    n_ = np.uintp(0)",
         "    for k_ in range(np.uintp(len(rows_))):",
@@ -213,7 +212,7 @@ def _function(
     model.sources[name] = source
     head = [
         f"# {Path(source.path).name}:{source.node.lineno}",
-        f"@njit(forceinline=True, _nrt=False, {_STRICT})",
+        "@both_inner_",
         f"def {name}({', '.join([*low.context, 'row_'])}):",
     ]
     return [*head, *finish_returns(low.out, [], True)], list(low.context)

@@ -22,7 +22,7 @@ from weaver.parameter import Parameter
 from weaver.turns import Meeting
 
 CHOICE, ROW, FREE = "meet.choice", "meet.row", "meet.free"
-BOTH = "@njit(forceinline=True, _nrt=False, **strict_)"
+BOTH = "@both_inner_"
 """What stands above a body: compiled into the kernels of both sides, without fastmath."""
 
 
