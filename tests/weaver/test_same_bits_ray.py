@@ -53,10 +53,11 @@ def compiled(case: str) -> Program:
 
 
 def history(runtime: Runtime) -> list[tuple[str, dict[int, int], dict[int, int]]]:
-    """Digest, living and dead at the start and after each tick."""
+    """Digest, living and dead at the start and after each tick, until a condition of the program holds."""
     told = []
     for tick in range(TICKS + 1):
-        assert runtime.advance(tick) == tick
+        if runtime.ended is None:
+            assert runtime.advance(tick) == tick
         told.append((runtime.digest(), runtime.counts(), runtime.deaths()))
     return told
 
