@@ -70,7 +70,7 @@ def spawn(low: Lowering, node: ast.Call) -> None:
     settled, lost = low.temporary("settled"), low.temporary("lost")
     low.emit(f"{lost} = False")
     quantum = "quantum4_" if model.single(target) else "quantum8_"
-    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+    for a, boundary in zip(model.axes, model.sim.box.boundaries, strict=True):
         extra = {"reflect": ", _", "absorb": f", left{settled}"}.get(boundary, "")
         s, p = f"np.float64({low.need(f's{a}_')})", f"np.float64({place}.{a})"
         low.emit(
@@ -78,9 +78,8 @@ def spawn(low: Lowering, node: ast.Call) -> None:
             f"{quantum}, {low.need('limit_')})"
         )
         low.emit(f"if fault{settled} != 0:")
-        low.emit(
-            f"    blame_birth({low.need('status_')}, {low.need('values_')}, fault{settled}, {s}, {p}, limit_, {k})"
-        )
+        told = f"{low.need('status_')}, {low.need('values_')}, fault{settled}"
+        low.emit(f"    blame_birth({told}, {s}, {p}, limit_, {a.upper()}_)")
         if boundary == "absorb":
             low.emit(f"{lost} = {lost} or left{settled}")
     values = {"@cell": f"np.int32(-1) if {lost} else np.int32({low.need('here_')})"}

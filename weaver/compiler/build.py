@@ -534,6 +534,7 @@ def _head(made: Plan) -> list[str]:
         "",
         "",
         "ZERO_, ONE_, TWO_, THREE_ = np.uintp(0), np.uintp(1), np.uintp(2), np.uintp(3)",
+        "X_, Y_, Z_ = np.int64(0), np.int64(1), np.int64(2)  # a plain 0 has a type of its own in numba",
         "LANES8_, LAST8_, LANES16_, LAST16_ = np.uintp(8), np.uintp(7), np.uintp(16), np.uintp(15)",
         f"quantum8_, quantum4_ = {made.space.quantum!r}, {made.space.quantum32!r}",
     ]

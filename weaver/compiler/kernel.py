@@ -227,7 +227,7 @@ def write_kernel(model: Model, lowered: Lowered, buffered: tuple[str, ...], reac
     if "status_" in low.context:
         entity.append("keep_blame(status_, values_, id_)")
     if low.draws:
-        entity += [f"if status_[2] > {DRAWS}:", "    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
+        entity += [f"if status_[2] > {DRAWS}:", "    record(status_, values_, np.int64(5), id_, sx_, sy_, 0.0, X_)"]
     entity += settle + stores
     lines = [f"# {lowered.behavior.name} of {t}: every row of the cells first_ .. last_ - 1 of this partition"]
     argument_names = ["first_", "last_", "tick_", "status_", "values_", "reals_", "integers_", *arrays]
@@ -343,13 +343,13 @@ def _settle(model: Model, type: int, reach: float, lowered: Lowered, mortal: boo
     lines = ["left_ = False"] if mortal else []
     velocity = "velocity" in lowered.lowering.written and turns(model, type)
     quantum = "quantum4_" if model.single(type) else "quantum8_"
-    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+    for a, boundary in zip(model.axes, model.sim.box.boundaries, strict=True):
         extra = {"reflect": f", turns{a}_", "absorb": f", left{a}_"}.get(boundary, "")
         lines += [
             f"settled{a}_, fault_{extra} = settle_{boundary}(np.float64(me_position_.{a}), np.float64(s{a}_), "
             f"low_{a}_, high_{a}_, length_{a}_, {quantum}, {constant(reach)})",
             "if fault_ != 0:",
-            f"    record(status_, values_, fault_, id_, s{a}_, me_position_.{a}, {constant(reach)}, {k})",
+            f"    record(status_, values_, fault_, id_, s{a}_, me_position_.{a}, {constant(reach)}, {a.upper()}_)",
         ]
         if boundary == "absorb":
             lines.append(f"left_ = left_ or left{a}_")
@@ -403,7 +403,7 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
     t, fields = model.name(type), model.fields[type]
     name = f"scatter{scatter.index}__{t}"
     functions: list[str] = []
-    body = [f"id_ = np.int64({first_id}) + np.int64(k_)", "ids_[row_] = id_", "tick_ = 0"]
+    body = [f"id_ = np.int64({first_id}) + np.int64(k_)", "ids_[row_] = id_", "tick_ = np.int64(0)"]
     columns = [c for f in fields.values() for c in f.columns]
     seated, statics = seat_drawn(model, type, scatter) if model.lattice(type) >= 0 else ([], ())
     statics = (*statics, Argument("static", 0, STREAMS))
@@ -423,14 +423,14 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
                 f"{result} = {convert(f, result)}",
             ]
             if "status_" in arguments:  # an element that does not exist
-                body += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, 0.0, 0.0, 0.0, 0)"]
+                body += ["if status_[3] != 0:", "    record(status_, values_, status_[3], id_, 0.0, 0.0, 0.0, X_)"]
                 body += ["    status_[3] = 0"]
         elif given is not None:
             body.append(f"{result} = {convert(f, _given(scatter, f, given))}")
         elif f.name == "position" and seated:
             body += seated
         elif f.name == "position":
-            each = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {k})" for k, a in enumerate(model.axes)]
+            each = [f"low_{a}_ + length_{a}_ * uniform(key_, id_, tick_, {a.upper()}_)" for a in model.axes]
             assert f.vector is not None
             body += [
                 stream,
@@ -463,7 +463,7 @@ def write_scatter(model: Model, scatter: Scatter, first_id: int) -> Made:
 def _placed(model: Model, type: int, default: bool) -> list[str]:
     lines = []
     quantum = "quantum4_" if model.single(type) else "quantum8_"
-    for k, (a, boundary) in enumerate(zip(model.axes, model.sim.box.boundaries, strict=True)):
+    for a, boundary in zip(model.axes, model.sim.box.boundaries, strict=True):
         p = f"at_edge(np.float64(me_position_.{a}), low_{a}_, high_{a}_, edge_{a}_)"
         if default and boundary != "periodic":  # rounding may put the last draw on the far edge, never beyond
             p = f"min({p}, high_{a}_)"
@@ -472,7 +472,7 @@ def _placed(model: Model, type: int, default: bool) -> list[str]:
             f"settled{a}_, fault_ = "
             f"settle_{settle}({p}, low_{a}_, low_{a}_, high_{a}_, length_{a}_, {quantum}, np.inf)",
             "if fault_ != 0:",
-            f"    record(status_, values_, 7 if fault_ == 3 else fault_, id_, low_{a}_, {p}, high_{a}_, {k})",
+            f"    record(status_, values_, 7 if fault_ == 3 else fault_, id_, low_{a}_, {p}, high_{a}_, {a.upper()}_)",
         ]
     return lines
 

@@ -190,7 +190,7 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
             given.update(raster.fields)
     arrays: dict[str, np.ndarray[Any, Any]] = {}
     functions: list[str] = []
-    body, columns = ["tick_ = 0"], []
+    body, columns = ["tick_ = np.int64(0)"], []
     for f in model.fields[type].values():
         value = given.get(f.name)
         if value is not None and not callable(value) and np.ndim(value) >= model.dim:
@@ -208,7 +208,7 @@ def write_fill(model: Model, type: int) -> tuple[Filled, list[str]]:
             ]
             if "status_" in arguments:
                 body += ["keep_blame(status_, values_, id_)", f"if status_[2] > {DRAWS}:"]
-                body += ["    record(status_, values_, 5, id_, sx_, sy_, 0.0, 0)"]
+                body += ["    record(status_, values_, np.int64(5), id_, sx_, sy_, 0.0, X_)"]
             codes = parts(f, "value_")
         else:
             flat = np.ravel(_components(f) if value is None else value)
