@@ -322,7 +322,8 @@ def write(sim: Simulation) -> Written:
     integers = np.array([p.value for p in parameters if p.integer] + [0] * rooms[True], np.int64)
     names += [*(s.name for s in scatters), *(fill.kernel for fill, _ in fills)]
     cpu = cpu_target()
-    used = {a.name: None for p in phases for act in p.acts for a in act.arguments if a.kind == "static"}
+    steps = [step for phase in phases for step in (*phase.before, phase)]
+    used = {a.name: None for step in steps for act in step.acts for a in act.arguments if a.kind == "static"}
     used.update({name: None for s in sources if isinstance(s, Drawn) for name in s.statics})
     names += ["ranks_"] if model.laid else []
     used.update({a.name: None for one, _ in watched for a in one.arguments if a.kind == "static"})
