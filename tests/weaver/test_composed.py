@@ -20,7 +20,7 @@ TICKS = 5
 SPLITS = ((1, 1, 256), (2, 2, 3), (4, 1, 256), (9, 2, 1))
 """(partitions, threads, records that a kernel has room for at first: with few it goes on often, also within a cell)."""
 STATS = ("births", "deaths", "lost", "sent", "read", "pending")
-SEEDS = (246, 45, 53, 103, 186, 357)
+SEEDS = (33, 189, 244, 353, 186)
 """Small ones that use every word together; the first two, all that goes between workers."""
 
 
