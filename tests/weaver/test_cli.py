@@ -172,7 +172,7 @@ def test_wrong_usage_is_told_in_three_sentences(dots: Path, option: list[str]):
 
 
 def test_more_partitions_than_blocks_are_capped_and_said(dots: Path):
-    out = weaver("run", dots, "--partitions", "100000", "--json")
+    out = weaver("run", dots, "--partitions", "100000", "--ticks", "1", "--json")
     made = closing(out)["partitions"]
     assert (
         f"dots: 100000 partitions were asked for; there are {made}, because the world has no more blocks" in out.stderr
