@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from partitions.record import Plan
     from partitions.resume import Resumption
 
+INLINE = 64 << 10
+"""Bytes of a command that goes to each worker in its call, and not by the object store."""
 GLANCE = 0.05
 """Seconds between two looks for somebody who wants to stop the run."""
 POLL = 0.25
@@ -159,7 +161,9 @@ class Cluster(Runtime):
 
     def command(self, command: Command) -> None:
         """Let entities come, change and go before the next tick; not during `advance`."""
-        self._each("command", ray.put(command))
+        # Ray ends a process that uses the object store while its raylet dies; so as few calls as can be do.
+        small = len(ray.cloudpickle.dumps(command)) <= INLINE
+        self._each("command", command if small else ray.put(command))
         self._ended = None
 
     def capture(self) -> None:
