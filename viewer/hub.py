@@ -29,7 +29,7 @@ from viewer.child import end, spawn
 from viewer.triangles import encode_triangles
 
 START_SECONDS = 30.0
-END_SECONDS = 1.5
+FLUSH_SECONDS, END_SECONDS = 0.4, 1.5
 LONGEST_LINE = 1 << 26
 NICENESS = 5
 """Where cores are scarce, the run goes before those who watch it."""
@@ -228,7 +228,7 @@ class Hub:
         with self._changed:
             self._closing = True
             self._changed.notify_all()
-        self._threads[1].join(0.4)
+        self._threads[1].join(FLUSH_SECONDS)
         if self._threads[1].is_alive():  # stuck in a write: the hub does not read any more
             self._process.kill()
         end(self._process, END_SECONDS)
