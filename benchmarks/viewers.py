@@ -23,7 +23,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from benchmarks.flocking import flocking, machine
+from benchmarks.flocking import flocking
+from benchmarks.machine import machine
 from viewer.client import Client
 from viewer.hub import Hub
 from weaver.run import Run
