@@ -1,7 +1,8 @@
 """One life of a run in `benchmarks.chaos`: resumes if there is something, gives commands, and writes what it was told.
 
 Arguments: app, folder, workers, ticks, seed. With seed -1 it is the undisturbed run in this process: it gives the
-acknowledged commands at the ticks at which they were acknowledged, and prints the digest.
+acknowledged commands at the ticks at which they were acknowledged, and prints the digest and whether the recording of
+the disturbed run, which went on through all its lives, is that of this one, row for row.
 """
 
 from __future__ import annotations
@@ -13,10 +14,15 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.dataset as ds
+
 from partitions.command import Command
 from partitions.folder import Disk
 from partitions.log import Parameters, Promise, read_log
 from weaver.load import load_app
+from weaver.recorded import RecordOptions
+from weaver.recording import Recording
 from weaver.run import Run
 from weaver.space import Box
 from weaver.start import restoring
@@ -28,6 +34,8 @@ SETTINGS = {
 }
 PACE = 40.0
 """Ticks per second, so that a run lasts for its kills."""
+RECORDED = 3
+"""Ticks between two recorded ones: one is written or under way nearly always."""
 
 
 def simulation(app: str) -> tuple[Any, Any]:
@@ -113,7 +121,8 @@ def live(app: str, folder: Path, workers: int, ticks: int, seed: int) -> None:
     """Resume or start, run to the end, and give commands on the way."""
     _, sim = simulation(app)
     complete(folder)
-    keeping = restoring(folder / "kept", folder / "kept", 97, "last=3", "durable", False, optional=True)
+    kept, record = folder / "kept", RecordOptions(folder / "recording", RECORDED)
+    keeping = restoring(kept, kept, 97, "last=3", "durable", False, record, optional=True)
     rng = random.Random(seed)
     with Run(sim, workers=workers, keeping=keeping) as run:
         run.rate(PACE)
@@ -135,13 +144,35 @@ def calm(app: str, folder: Path, ticks: int) -> None:
     """The run that nobody disturbs."""
     _, sim = simulation(app)
     given = acknowledged(folder)
-    with sim.start() as run:
+    with sim.start(record=folder / "undisturbed", record_every=RECORDED) as run:
         for command in given:
             if command["tick"] <= ticks and not (command["what"] == "later" and command["tick"] == ticks):
                 run.step(command["tick"] - run.tick)
                 give(run, sim, {**command, "what": "add" if command["what"] == "later" else command["what"]})
         run.step(ticks - run.tick)
-        print(json.dumps({"digest": run.digest(), "acknowledged": len(given)}))
+        digest = run.digest()
+    print(json.dumps({"digest": digest, "acknowledged": len(given), "recorded": recorded_alike(folder, ticks)}))
+
+
+def recorded_alike(folder: Path, ticks: int) -> bool:
+    """Whether both recordings are whole, without gap or repeat, and hold the same digests and rows."""
+    recordings = [Recording(folder / name) for name in ("recording", "undisturbed")]
+    for recording in recordings:
+        recording.check()
+    disturbed, calm = recordings
+    same = disturbed.ticks == calm.ticks == tuple(range(0, ticks + 1, RECORDED))
+    same &= disturbed.digests() == calm.digests()
+    for table in calm.facts.tables:
+        one, other = (ordered(recording.folder / table) for recording in recordings)
+        same &= one.equals(other)
+    return same
+
+
+def ordered(folder: Path) -> pa.Table:
+    """The rows of a recorded table, as any reader of Parquet finds them, by tick and entity or cell."""
+    rows = ds.dataset(folder).to_table()
+    keys = [name for name in ("tick", "id", "x", "y", "z") if name in rows.column_names]
+    return rows.sort_by([(name, "ascending") for name in keys]).combine_chunks()
 
 
 if __name__ == "__main__":
