@@ -275,7 +275,7 @@ def run_app(
     allow_changed: Annotated[
         bool, typer.Option("--allow-changed", help="Go on although behaviors of the app have changed.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Last line of stdout: one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="stdout is one JSON object.")] = False,
     traceback: Annotated[bool, typer.Option("--traceback", help="On an error, show Python's traceback.")] = False,
 ) -> None:
     """Run an app."""

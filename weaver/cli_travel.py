@@ -51,7 +51,7 @@ def replay(
     workers: Annotated[int | None, option(WORKERS, "W", "Run on so many Ray workers; without it, here.")] = None,
     threads: Annotated[int, option(THREADS, "T", "Threads of each worker.")] = 1,
     partitions: Annotated[int | None, option(PARTITIONS, "P", "Partitions; by default one per worker.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Last line of stdout: one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="stdout is one JSON object.")] = False,
     traceback: Annotated[bool, _TRACEBACK] = False,
 ) -> None:
     """Go to a tick of a run that was kept; what is shown is another run, and may be played on."""

@@ -7,11 +7,11 @@ import json
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from weaver.drive import drive, linger
 from weaver.errors import RunError
@@ -112,6 +112,7 @@ class Session:
     every: int = 1
     fields: list[str] | None = None
     area: tuple[list[float], list[float]] | None = None
+    _out: TextIO = field(default=sys.stdout, init=False)
 
     def run(self) -> int:
         """Load, run, show, report; returns the exit code.
@@ -121,7 +122,9 @@ class Session:
             WeaverError: the app or its run failed.
         """
         signals = Signals()
-        with signals.caught():
+        out = self._out = sys.stdout
+        # With --json all that apps and Ray print goes elsewhere: stdout is the object's.
+        with signals.caught(), redirect_stdout(sys.stderr if self.as_json else out):
             try:
                 return self._run(signals)
             except KeyboardInterrupt:
@@ -293,7 +296,7 @@ class Session:
                 "lost_workers": run.lost,
                 "report": text,
             }
-            print(json.dumps(closing), flush=True)
+            print(json.dumps(closing), file=self._out, flush=True)
         if failure is not None:
             raise failure
 
@@ -321,7 +324,7 @@ class Session:
 
     def _say(self, text: str) -> None:
         """Say a result: on stdout, which with --json is left to the one object."""
-        print(text, file=sys.stderr if self.as_json else sys.stdout, flush=True)
+        print(text, flush=True)
 
     def _note(self, text: str) -> None:
         print(text, file=sys.stderr, flush=True)
