@@ -6,8 +6,8 @@ Each life of a run is a process of its own (`benchmarks/chaos_run.py`) that resu
 writes every acknowledgement to a file. This one kills: SIGKILL to a worker, to Ray's raylet, or to the driver,
 after a random time, so that kills fall into ticks, exchanges, snapshots, commands, start-up and recovery alike. When
 a run has come to its last tick its digest must be that of the run that nobody disturbed, whose commands are the
-acknowledged ones, each at the tick at which it was acknowledged; so each has acted exactly once. All lives of a run write one recording,
-which must be that of the undisturbed run, row for row.
+acknowledged ones, each at the tick at which it was acknowledged; so each has acted exactly once. All lives of a
+run write one recording, which must be that of the undisturbed run, row for row.
 """
 
 from __future__ import annotations
@@ -153,8 +153,8 @@ class Trial:
         same &= expected["recorded"]
         result = {
             "app": self.app, "same": same, "kills": dict(self.kills), "lives": self.lives, "ticks": self.ticks,
-            "commands": told["acknowledged"], "digest": told["digest"], "recorded": expected["recorded"], "left": self.left(),
-            "slowest_end": round(self.slowest, 1), "seconds": round(time.monotonic() - began, 1),
+            "commands": told["acknowledged"], "digest": told["digest"], "recorded": expected["recorded"],
+            "left": self.left(), "slowest_end": round(self.slowest, 1), "seconds": round(time.monotonic() - began, 1),
         }  # fmt: skip
         if same and not result["left"]:
             shutil.rmtree(self.folder)

@@ -34,7 +34,13 @@ def shots(folder: Path) -> Path:
     return kept
 
 
-@pytest.mark.parametrize("options", [["--partitions", "4"], ["--workers", "2"]], ids=["local", "ray"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--partitions", "4"], marks=pytest.mark.slow, id="local"),
+        pytest.param(["--workers", "2"], id="ray"),
+    ],
+)
 def test_the_page_shows_and_steers_a_real_run(options: list[str], tmp_path: Path) -> None:
     command = [sys.executable, "-m", "weaver.cli", "run", "flocking", "--view", "page", "--rate", "20", *options]
     run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -33,6 +33,7 @@ def test_the_interpreter_gives_the_golden_digests() -> None:
     assert {str(tick): told[tick] for tick in (0, 1, 2, 5)} == {tick: GOLDEN[tick] for tick in ("0", "1", "2", "5")}
 
 
+@pytest.mark.slow
 def test_code_for_a_plain_processor_gives_the_golden_digests(tmp_path: Path) -> None:
     environment = {
         **os.environ, "NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "", "WEAVER_CACHE": str(tmp_path / "cache"),

@@ -110,10 +110,8 @@ def goes_on(process: subprocess.Popen[str]) -> None:
 
 slow = pytest.mark.slow
 ENDS = [
-    "success",
     "lost worker",
-    "SIGTERM to all",
-    *(pytest.param(e, marks=slow) for e in ("fault", "SIGINT", "SIGTERM")),
+    *(pytest.param(e, marks=slow) for e in ("success", "fault", "SIGINT", "SIGTERM", "SIGTERM to all")),
 ]
 
 

@@ -76,7 +76,7 @@ def in_background(call: Callable[[], Any]) -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize(("program", "workers", "partitions"), [
-    pytest.param(PLAIN, 1, 1, marks=pytest.mark.slow), (PLAIN, 2, 2), (PLAIN, 3, 7), (DEEP, 2, 3),
+    pytest.param(PLAIN, 1, 1, marks=pytest.mark.slow), (PLAIN, 2, 2), pytest.param(PLAIN, 3, 7, marks=pytest.mark.slow), (DEEP, 2, 3),
     pytest.param(DEEP, 3, 3, marks=pytest.mark.slow),
 ], ids=["1", "2", "3 with 7 partitions", "jumps 2", "jumps 3"])  # fmt: skip
 def test_any_number_of_workers_gives_the_bits_of_one_process(
@@ -113,6 +113,7 @@ def test_threads_and_parameters_reach_the_workers(ray_cluster: str) -> None:
         assert run.digest() == alone.digest() != local_digest(PLAIN, 6)
 
 
+@pytest.mark.slow
 def test_no_more_workers_than_blocks(ray_cluster: str) -> None:
     small = mingling((4.0, 2.0), ("clamp", "clamp"), n=20)
     with Cluster(small, 4) as run:
@@ -131,6 +132,7 @@ def test_a_worker_imports_neither_the_viewer_nor_the_app(ray_cluster: str) -> No
     assert "partitions.worker" in sys.modules
 
 
+@pytest.mark.slow
 def test_hold_stops_all_workers_at_one_tick_and_the_run_goes_on(ray_cluster: str) -> None:
     with Cluster(PLAIN, 3) as run:
         reached = 0
@@ -146,6 +148,7 @@ def test_hold_stops_all_workers_at_one_tick_and_the_run_goes_on(ray_cluster: str
         assert run.digest() == local_digest(PLAIN, reached + 3)
 
 
+@pytest.mark.slow
 def test_a_hold_that_comes_at_once_is_not_lost(ray_cluster: str) -> None:
     with Cluster(PLAIN, 2) as run:
         for _ in range(10):
@@ -155,6 +158,7 @@ def test_a_hold_that_comes_at_once_is_not_lost(ray_cluster: str) -> None:
             assert outcome == [run.tick]
 
 
+@pytest.mark.slow
 def test_a_signal_handler_may_stop_a_run(ray_cluster: str) -> None:
     with Cluster(PLAIN, 2) as run:
         held: list[int] = []
@@ -166,6 +170,7 @@ def test_a_signal_handler_may_stop_a_run(ray_cluster: str) -> None:
         signal.signal(signal.SIGUSR1, before)
 
 
+@pytest.mark.slow
 def test_a_rate_is_kept_and_can_be_lifted(ray_cluster: str) -> None:
     with Cluster(PLAIN, 2) as run:
         run.rate(10.0)
@@ -192,6 +197,7 @@ def test_the_least_fault_is_reported_whatever_the_workers(ray_cluster: str) -> N
                 assert caught.value.values == expected.value.values
 
 
+@pytest.mark.slow
 def test_a_fault_in_the_last_tick_ends_the_run_as_well(ray_cluster: str) -> None:
     program = mingling((20.0, 15.0), ("clamp", "clamp"), n=300, fault=(4, 300))  # one entity, so one worker
     with Cluster(program, 3) as run, pytest.raises(TickFault) as caught:
@@ -199,7 +205,7 @@ def test_a_fault_in_the_last_tick_ends_the_run_as_well(ray_cluster: str) -> None
     assert caught.value.order == (4, 3, 0, 3)
 
 
-@pytest.mark.parametrize("moment", ["running", "idle"])
+@pytest.mark.parametrize("moment", ["running", pytest.param("idle", marks=pytest.mark.slow)])
 def test_a_killed_worker_ends_the_run_with_an_error_that_names_it(ray_cluster: str, moment: str) -> None:
     with Cluster(PLAIN, 3) as run:
         place = run.places[1]
@@ -225,6 +231,7 @@ def _raised(call: Callable[[], Any]) -> Exception:
     return caught.value
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_does_not_keep_the_others_from_ending(ray_cluster: str) -> None:
     with Cluster(PLAIN, 2) as run:
         pids = [place.pid for place in run.places]

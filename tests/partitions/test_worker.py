@@ -51,6 +51,7 @@ def gang_digests(program: Program, ticks: int, partitions: int, workers: int) ->
         return found
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.floats(4.5, 14.0), min_size=2, max_size=3),

@@ -117,6 +117,7 @@ def test_json_is_one_object_with_the_documented_keys(dots: Path):
     assert all(f"`{key}`" in documented for key in KEYS)
 
 
+@pytest.mark.slow
 def test_partitions_and_threads_keep_the_digest_and_seed_and_set_change_it(dots: Path):
     plain = closing(weaver("run", dots, "--json"))
     split = closing(weaver("run", dots, "--json", "--partitions", "4", "--threads", "2"))
@@ -172,6 +173,7 @@ def test_wrong_usage_is_told_in_three_sentences(dots: Path, option: list[str]):
     assert f"Write {option[0]} " in said[2]
 
 
+@pytest.mark.slow
 def test_more_partitions_than_blocks_are_capped_and_said(dots: Path):
     out = weaver("run", dots, "--partitions", "100000", "--ticks", "1", "--json")
     made = closing(out)["partitions"]
@@ -216,7 +218,11 @@ def interrupted(dots: Path, number: signal.Signals, *arguments: str) -> tuple[in
 
 @pytest.mark.parametrize(
     ("number", "code", "workers"),
-    [(signal.SIGINT, 130, []), (signal.SIGTERM, 143, []), (signal.SIGINT, 130, ["--workers", "2"])],
+    [
+        (signal.SIGINT, 130, []),
+        (signal.SIGTERM, 143, []),
+        pytest.param(signal.SIGINT, 130, ["--workers", "2"], marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_stops_at_a_tick_boundary_and_says_at_which(
     dots: Path, number: signal.Signals, code: int, workers: list[str]

@@ -80,7 +80,10 @@ def alone():
     return digests
 
 
-@pytest.mark.parametrize("options", [{"partitions": 6}, {"partitions": 4, "threads": 2}, {"workers": 2}])
+@pytest.mark.parametrize(
+    "options",
+    [{"partitions": 6}, {"partitions": 4, "threads": 2}, pytest.param({"workers": 2}, marks=pytest.mark.slow)],
+)
 def test_commands_give_the_same_bits_however_the_world_is_partitioned(alone, options):
     with model().start(**options) as run:
         assert play(run) == alone

@@ -22,6 +22,7 @@ with sim.start() as run:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", ["interpreted first"])
 def test_functions_that_were_called_before_are_compiled_alike(before: str, tmp_path: Path):
     digests = set()

@@ -434,6 +434,7 @@ def history(steps, **options):
     return told
 
 
+@pytest.mark.slow
 @settings(max_examples=12, deadline=None)
 @given(st.lists(st.integers(0, 2), min_size=1, max_size=12), st.integers(2, 9), st.integers(1, 2))
 def test_nobody_ever_shares_a_site_and_the_partitions_change_nothing(steps, partitions, threads):

@@ -75,6 +75,7 @@ def test_a_row_that_does_not_exist_is_a_fault(play, road):
         play(sim, 1)
 
 
+@pytest.mark.slow
 def test_tables_reach_every_worker_and_observations(ray_cluster):
     digests = []
     for options in ({}, {"partitions": 3}, {"workers": 2}):

@@ -1,5 +1,7 @@
 """All words at once: a world of births, deaths, messages, meetings, layers and links leaves one digest in both modes."""
 
+import pytest
+
 import weaver as wv
 from tests.weaver.players import Compiled, Interpreted
 
@@ -121,6 +123,7 @@ def model():
     return sim
 
 
+@pytest.mark.slow
 def test_a_world_of_all_words_leaves_one_digest_in_both_modes():
     players = [Interpreted(model()), Compiled(model())]
     told = [[], []]

@@ -103,7 +103,7 @@ def fields(boundary):
     return sim
 
 
-@pytest.mark.parametrize("boundary", ["periodic", ("reflect", "absorb")])
+@pytest.mark.parametrize("boundary", ["periodic", pytest.param(("reflect", "absorb"), marks=pytest.mark.slow)])
 def test_cells_read_and_written(boundary):
     same_in_all(lambda: fields(boundary), 3)
 
@@ -154,6 +154,7 @@ def gifts(boundary):
     return sim
 
 
+@pytest.mark.slow
 def test_deposits_births_of_cells_and_whole_copies():
     same_in_all(lambda: gifts(("absorb", "periodic")), 4)
 

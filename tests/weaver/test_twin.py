@@ -44,6 +44,7 @@ def check(text, folder):
             assert history(run.step, run.digest) == expected, f"{partitions} partitions, {threads} threads"
 
 
+@pytest.mark.slow
 @some
 @given(text=programs())
 def test_a_strict_run_equals_the_interpreter_bit_for_bit(tmp_path_factory, text):
