@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import flocking, native, recording, report
+from benchmarks import flocking, native, recording, report, viewers
 from benchmarks.race import Goal, Result, race
 
 needs_a_compiler = pytest.mark.skipif(shutil.which("g++") is None, reason="needs g++")
@@ -74,6 +74,21 @@ def test_the_recording_benchmark_compares_runs_that_do_the_same(
     assert 8 < result["bytes_per_row"] < 30
     assert f"cost     {100 * result['cost']:8.1f} %" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_interval_of_a_median_is_that_of_the_tables() -> None:
+    # Conover (1999), table A3: of 11 values the 2nd and the 10th, of 41 the 14th and the 28th.
+    assert viewers.interval([float(k) for k in range(1, 12)]) == (2.0, 10.0)
+    assert viewers.interval([float(k) for k in range(41, 0, -1)]) == (14.0, 28.0)
+    assert viewers.interval([3.0, 1.0, 2.0]) == (1.0, 3.0)
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_viewers_watches_and_stalls(capsys: pytest.CaptureFixture[str]) -> None:
+    (result,) = viewers.main(["--quick"])["results"]
+    assert [len(each) for each in result["seconds"].values()] == [1, 1, 1]
+    assert all(viewer["hz"] > 0 for viewer in result["viewers"]) and len(result["viewers"]) == 3
+    assert "stalled loses" in capsys.readouterr().out
 
 
 def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
