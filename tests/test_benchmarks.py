@@ -76,8 +76,8 @@ def test_the_recording_benchmark_compares_runs_that_do_the_same(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_interval_of_a_median_is_that_of_the_tables() -> None:
-    # Conover (1999), table A3: of 11 values the 2nd and the 10th, of 41 the 14th and the 28th.
+def test_the_interval_of_a_median_is_that_of_the_binomial_distribution() -> None:
+    # With p = 1/2: P(B <= 1) = 0.6 % and P(B <= 2) = 3.3 % of 11, P(B <= 13) = 1.4 % and P(B <= 14) = 3.0 % of 41.
     assert viewers.interval([float(k) for k in range(1, 12)]) == (2.0, 10.0)
     assert viewers.interval([float(k) for k in range(41, 0, -1)]) == (14.0, 28.0)
     assert viewers.interval([3.0, 1.0, 2.0]) == (1.0, 3.0)
