@@ -185,10 +185,6 @@ class Points:
         self.closed = False
         self.copying = threading.Lock()
 
-    def due(self) -> bool:
-        """Whether it is time for another one."""
-        return time.monotonic() >= self._due and not self.copying.locked()
-
     def seconds(self) -> float:
         """Until the next is due."""
         return max(0.0, self._due - time.monotonic())

@@ -38,6 +38,8 @@ PATIENCE = 5
 GLANCE = 0.25
 """Seconds between two looks whether a point is due: a `hold` that comes before its `advance` is forgotten."""
 
+NEAR = 2.0
+"""An archived snapshot that is due within so many seconds of a point does instead of it: 10 s of running in all."""
 GRACE = 10.0
 """Seconds that a snapshot under way gets before the workers that write it are ended."""
 
@@ -162,7 +164,7 @@ class Surviving(Runtime):
             tick, every = self._inner.tick, self._every
             if every is not None and tick and tick % every == 0:
                 self._take(archived=True)
-            elif self._points.due() or self._archive_seconds() == 0.0:
+            elif self._due():
                 self._take(archived=self._archive_seconds() == 0.0)
             if tick >= target or self._held or self._inner.ended is not None:
                 return tick
@@ -178,6 +180,16 @@ class Surviving(Runtime):
             return math.inf
         return max(0.0, self._archived_at + self._seconds - time.monotonic())
 
+    def _snapshot_seconds(self) -> float:
+        """Until the next snapshot is due; a point is left out where an archived one comes about as soon."""
+        archive, point = self._archive_seconds(), self._points.seconds()
+        return archive if archive <= point + NEAR else point
+
+    def _due(self) -> bool:
+        """Whether it is time for a snapshot; points wait until the one before is written."""
+        free = not self._points.copying.locked()
+        return self._archive_seconds() == 0.0 or (free and self._snapshot_seconds() == 0.0)
+
     def _take(self, archived: bool) -> None:
         if archived:
             self._archived_at = time.monotonic()
@@ -185,9 +197,8 @@ class Surviving(Runtime):
 
     def _watch(self) -> None:
         """End stretches of ticks when a point is due."""
-        while not self._closing.wait(max(GLANCE, min(self._points.seconds(), self._archive_seconds()))):
-            free = not self._points.copying.locked()
-            if self._moving and (self._points.due() or (self._archive_seconds() == 0.0 and free)):
+        while not self._closing.wait(max(GLANCE, self._snapshot_seconds())):
+            if self._moving and self._due() and not self._points.copying.locked():
                 with contextlib.suppress(RuntimeFault):  # whoever waits for the ticks learns what it is
                     self._inner.hold()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +122,19 @@ def test_archiving_by_the_clock_makes_snapshots(tmp_path: Path) -> None:
         run.step(2)
         run._surviving.settle()
         assert archive(tmp_path) == [0, 2]
+
+
+def test_a_point_is_left_out_where_an_archived_snapshot_comes_as_soon(tmp_path: Path) -> None:
+    with pond().start(snapshots=tmp_path, snapshot_every="10s") as run:
+        surviving = run._surviving
+        surviving.settle()
+        for age, points in ((9.0, 0), (5.0, 1)):  # of the last archived one: the next is due in 1 s, and in 5 s
+            surviving._archived_at = time.monotonic() - age
+            surviving._points.hurry()
+            run.step(1)
+            surviving.settle()
+            assert len(list(tmp_path.glob("point-*"))) == points
+        assert archive(tmp_path) == [0]
 
 
 def test_a_place_is_needed_for_an_archive() -> None:
