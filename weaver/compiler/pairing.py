@@ -238,7 +238,8 @@ class Pairing:
         low = self._begin(type, self.source.arguments[0])
         me, own = low.need("row_"), low.need("id_")
         choice, row, theirs = (self._scratch(low, *c) for c in ((type, CHOICE), (type, ROW), (other, CHOICE)))
-        low.emit(f"if {choice}[{me}] >= 0 and {theirs}[np.uintp({row}[{me}])] == {own}:")
+        # Who found nobody will not in later rounds: fewer are free then, and nobody can choose whom they did not find.
+        low.emit(f"if {choice}[{me}] < 0 or {theirs}[np.uintp({row}[{me}])] == {own}:")
         low.emit(f"    {self._scratch(low, type, FREE)}[{me}] = 0")
         return self._finish(low, type, "match", self.model.name(type), {CHOICE: (other,)}, (FREE,))
 
