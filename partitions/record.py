@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from partitions.arrow import array_of, lists_of
 from partitions.errors import RecordFault
 from partitions.frames import Corner
 from partitions.grid import Grid
@@ -252,18 +253,17 @@ class Recorder:
         made = []
         for table, columns in zip(self._plan.tables, copied, strict=False):
             head = len(table.schema) - len(table.columns) - 1
-            arrays = [pa.array(np.full(len(columns[0]), tick)), *map(pa.array, columns[:head])]
+            arrays = [array_of(np.full(len(columns[0]), tick)), *map(array_of, columns[:head])]
             at = head
             for names, field in zip(table.columns, list(table.schema)[head + 1 :], strict=True):
                 stored, at = columns[at : at + len(names)], at + len(names)
                 if pa.types.is_fixed_size_list(field.type):
-                    flat = pa.array(np.stack(stored, axis=1).ravel())
-                    arrays.append(pa.FixedSizeListArray.from_arrays(flat, len(names)))
+                    arrays.append(lists_of(stored))
                 else:
-                    arrays.append(pa.array(stored[0]))
+                    arrays.append(array_of(stored[0]))
             made.append(pa.table([_as(a, f.type) for a, f in zip(arrays, table.schema, strict=True)], table.schema))
         head = [np.array([tick]), np.array([self._rank], np.int32), np.array([self._workers], np.int32)]
-        made.append(pa.table([*head, *copied[-1]], DIGEST_SCHEMA))
+        made.append(pa.table([array_of(column) for column in (*head, *copied[-1])], DIGEST_SCHEMA))
         return made
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.arrow import array_of
 from partitions.digest import format_digest
 from partitions.folder import Folder
 from partitions.manifest import Manifest, Part, reason, refused
@@ -55,7 +56,7 @@ def encode(piece: Piece) -> Any:
     """The columns as an Arrow IPC file; bools as bytes."""
     import pyarrow as pa
 
-    arrays = [pa.array(_plain_numbers(column)) for column in piece.columns.values()]
+    arrays = [array_of(_plain_numbers(column)) for column in piece.columns.values()]
     batch = pa.record_batch(arrays, names=list(piece.columns))
     sink = pa.BufferOutputStream()
     with pa.ipc.new_file(sink, batch.schema) as writer:

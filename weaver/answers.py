@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from partitions.arrow import array_of
 from partitions.program import TypeSpec
 from weaver.arrow import as_arrow
 from weaver.entity import Entity, fields_of
@@ -24,7 +25,7 @@ def entity_table(
     import pyarrow as pa
 
     names = [column.name for column in spec.columns]
-    arrays = {"id": pa.array(ids)}
+    arrays = {"id": array_of(ids)}
     for field in fields_of(kind, dim).values():
         arrays[field.name] = as_arrow(field, [columns[names.index(name)] for name in field.columns])
     return pa.table(arrays)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from numpy.typing import NDArray
 
+from partitions.arrow import array_of, lists_of
 from weaver.field import Field
 
 if TYPE_CHECKING:
@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 
 def as_arrow(field: Field, columns: Sequence[NDArray[Any]]) -> pa.Array:
     """A field's column; vectors and array fields are fixed-size lists."""
-    import pyarrow as pa  # a run that nobody asks need not load it
-
-    if len(columns) == 1 and not field.length:
-        return pa.array(columns[0])
-    flat = pa.array(np.stack(columns, axis=1).ravel())
-    return pa.FixedSizeListArray.from_arrays(flat, len(columns))
+    return array_of(columns[0]) if len(columns) == 1 and not field.length else lists_of(columns)
 
 
 def event_table(
@@ -38,9 +33,9 @@ def event_table(
     import pyarrow as pa
 
     head: dict[str, Any] = {
-        "tick": pa.array(entries["@tick"]),
-        "time": pa.array(entries["@tick"] * dt),
+        "tick": array_of(entries["@tick"]),
+        "time": array_of(entries["@tick"] * dt),
         "type": pa.array([types[t] if t >= 0 else None for t in entries["@type"].tolist()], pa.string()),
-        "id": pa.array(entries["@id"]),
+        "id": array_of(entries["@id"]),
     }
     return pa.table({**head, **{f.name: as_arrow(f, [entries[c] for c in f.columns]) for f in fields.values()}})

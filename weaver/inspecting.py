@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from partitions.arrow import array_of
 from partitions.folder import Folder, folder_at
 from partitions.manifest import Manifest, read_manifest
 from partitions.program import MOVED
@@ -125,7 +126,7 @@ def table_of(folder: Folder, manifest: Manifest, kind: str, name: str) -> pa.Tab
 
     held = Reader(folder, manifest).whole(kind, name)
     order = np.argsort(held["id"], kind="stable")
-    return pa.table({c: pa.array(column[order]) for c, column in held.items() if c != MOVED})
+    return pa.table({c: array_of(column[order]) for c, column in held.items() if c != MOVED})
 
 
 def differences(a: str | os.PathLike[str], b: str | os.PathLike[str], most: int) -> list[str]:

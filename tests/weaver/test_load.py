@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,19 @@ def test_a_folder_with_main_is_an_app_and_imports_its_neighbours(tmp_path: Path)
     )
     _, sim = load_app(folder)
     assert (sim.name, sim.box.lengths) == ("herd", (30.0, 4.0))
+
+
+def test_an_app_and_its_neighbours_take_no_package_from_others(tmp_path: Path):
+    (tmp_path / "own.py").write_text(APP, encoding="utf-8")
+    (tmp_path / "colorsys.py").write_text("1 / 0", encoding="utf-8")
+    code = (
+        "import sys; from weaver.load import load_app; load_app('life'); load_app(sys.argv[1]); import colorsys\n"
+        "import importlib.util; print(importlib.util.find_spec('bottleneck'))"  # pandas looks for one
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "own.py")], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout == "None\n" or "site-packages" in done.stdout
 
 
 def test_seed_and_parameters_act_before_the_file_runs(tmp_path: Path):
