@@ -370,7 +370,8 @@ def _groups(
 ) -> Iterator[pa.Table]:
     for group in range(file.num_row_groups):
         try:
-            table = file.read_row_group(group, wanted)
+            # Not in Arrow's own threads: one that lets go of our bytes while the process ends would abort it.
+            table = file.read_row_group(group, wanted, use_threads=False)
         except (OSError, pa.ArrowException, ValueError, LookupError) as error:
             raise _damaged(path, f"{type(error).__name__}: {error}") from error
         if any(column.null_count for column in table.columns):

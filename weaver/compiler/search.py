@@ -152,12 +152,14 @@ class Search:
         outer = 0
         row_of_cells = ""
         for a, cell in reversed(list(zip(model.axes, cells, strict=True))):
+            k = f"{look}k{a}_"
+            from_, to = f"{cell} - {k}", f"{cell} + {k} + ONE_"
+            if self.at is not None:  # a place may lie in the rim, beyond which there are no cells, and nothing in reach
+                from_, to = f"max({cell}, {k}) - {k}", f"min({to}, {low.need(f'{name}_e{a}_')})"
             if a == "x":
-                line = f"line{n}_"
-                low.emit(f"{line} = {row_of_cells} * {low.need(f'{name}_ex_')} + {cell}")
-                k = f"{look}kx_"
-                j = f"j{n}_"
-                first, end = f"{start}[{line} - {k}]", f"{start}[{line} + {k} + ONE_]"
+                line, j = f"line{n}_", f"j{n}_"
+                low.emit(f"{line} = {row_of_cells} * {low.need(f'{name}_ex_')}")
+                first, end = f"{start}[{line} + {from_}]", f"{start}[{line} + {to}]"
                 if whole:
                     lanes = "16" if single else "8"
                     low.emit(f"first{n}_, end{n}_ = {first}, {end}")
@@ -169,8 +171,7 @@ class Search:
                 low.depth += 1
                 break
             loop = f"{a}{n}_"
-            k = f"{look}k{a}_"
-            low.emit(f"for {loop} in range({cell} - {k}, {cell} + {k} + ONE_):")
+            low.emit(f"for {loop} in range({from_}, {to}):")
             low.depth += 1
             outer += 1
             row_of_cells = f"({row_of_cells} * {low.need(f'{name}_ey_')} + {loop})" if row_of_cells else loop
