@@ -356,7 +356,10 @@ def _opened(path: Path, name: PartName, columns: dict[str, str], id: str) -> Ite
         try:
             source = stack.enter_context(open(path, "rb", opener=plain))
             check_seal(source, _place(id, path.parent.name, name))
-            file = stack.enter_context(pq.ParquetFile(source))
+            # Opened again by Arrow itself, the same file: bytes of Python's would be let go of by its threads, and if
+            # the process is ending then, that aborts it.
+            native = stack.enter_context(pa.OSFile(f"/proc/self/fd/{source.fileno()}"))
+            file = stack.enter_context(pq.ParquetFile(native))
             held = {field.name: str(field.type) for field in file.schema_arrow}
         except (OSError, pa.ArrowException, ValueError, LookupError) as error:
             raise _damaged(path, str(error)) from error
@@ -370,8 +373,7 @@ def _groups(
 ) -> Iterator[pa.Table]:
     for group in range(file.num_row_groups):
         try:
-            # Not in Arrow's own threads: one that lets go of our bytes while the process ends would abort it.
-            table = file.read_row_group(group, wanted, use_threads=False)
+            table = file.read_row_group(group, wanted)
         except (OSError, pa.ArrowException, ValueError, LookupError) as error:
             raise _damaged(path, f"{type(error).__name__}: {error}") from error
         if any(column.null_count for column in table.columns):
