@@ -253,7 +253,7 @@ def make_grid(space: Space, searches: Sequence[Search], reach: float, fixed: Seq
             continue
         if s.radii:
             fine = max(min(s.radii), max(s.radii) / 4)
-            most = max(MIN_CELLS, 4 * s.count)
+            most = max(MIN_CELLS, 8 * s.count)
             per_block = _sliced(space, block_edges, _per_block(space, block_edges, fine, most), s)
         else:
             per_block = (1,) * space.dim

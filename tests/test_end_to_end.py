@@ -37,8 +37,8 @@ def shots(folder: Path) -> Path:
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param(["--partitions", "4"], marks=pytest.mark.slow, id="local"),
-        pytest.param(["--workers", "2"], id="ray"),
+        pytest.param(["--partitions", "4"], id="local"),
+        pytest.param(["--workers", "2"], marks=pytest.mark.slow, id="ray"),
     ],
 )
 def test_the_page_shows_and_steers_a_real_run(options: list[str], tmp_path: Path) -> None:

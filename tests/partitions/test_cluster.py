@@ -102,6 +102,7 @@ def _flat(rows: tuple[Any, list[Any]]) -> list[Any]:
     return [rows[0], *rows[1]]
 
 
+@pytest.mark.slow
 def test_threads_and_parameters_reach_the_workers(ray_cluster: str) -> None:
     reals = PLAIN.reals.copy()
     reals[0] = 0.5
@@ -184,6 +185,7 @@ def test_a_rate_is_kept_and_can_be_lifted(ray_cluster: str) -> None:
         assert outcome == [20]
 
 
+@pytest.mark.slow
 def test_the_least_fault_is_reported_whatever_the_workers(ray_cluster: str) -> None:
     program = mingling((20.0, 15.0), ("periodic", "clamp"), n=300, fault=(4, 10))
     with Local(program) as alone, pytest.raises(TickFault) as expected:
@@ -244,6 +246,7 @@ def test_a_stopped_worker_does_not_keep_the_others_from_ending(ray_cluster: str)
     until(lambda: not any(map(alive, pids)))
 
 
+@pytest.mark.slow
 def test_an_error_inside_a_worker_is_kept_as_the_cause(ray_cluster: str) -> None:
     program = replace(PLAIN, kernels=partial(load_functions, "broken", SOURCE.replace("def heat(", "def cold(")))
     with (
@@ -277,12 +280,14 @@ def test_more_workers_than_fit_are_refused_with_numbers(ray_cluster: str) -> Non
         Cluster(PLAIN, 3, threads=2)
 
 
+@pytest.mark.slow
 def test_workers_that_others_leave_no_room_for_are_refused(ray_cluster: str) -> None:
     with Cluster(PLAIN, 3), pytest.raises(PlacementError, match="1 of them free"):
         Cluster(PLAIN, 2, timeout=1.0)
     until(lambda: ray.available_resources().get("CPU") == 4.0)
 
 
+@pytest.mark.slow
 def test_a_worker_with_another_cpu_target_is_refused(ray_cluster: str) -> None:
     fewer = ",".join(f for f in PLAIN.cpu[1].split(",") if not f.endswith("fma"))
     with pytest.raises(ProbeError, match=r"worker 0 on node .* and worker 1 on node .* must compute the same bits"):
@@ -305,6 +310,7 @@ def test_a_connection_that_is_there_is_used_and_left_alone(ray_cluster: str) -> 
     assert ray.is_initialized()
 
 
+@pytest.mark.slow
 def test_given_entities_of_many_megabytes_arrive(ray_cluster: str) -> None:
     program = mingling((2000.0, 1500.0), ("periodic", "clamp"), n=300_000, stones=100_000)
     with Cluster(program, 2) as run, Local(program, 2) as alone:
@@ -314,6 +320,7 @@ def test_given_entities_of_many_megabytes_arrive(ray_cluster: str) -> None:
         assert np.array_equal(run.rows(1)[0], np.arange(1_000_000, 1_100_000))
 
 
+@pytest.mark.slow
 def test_transport_errors_alone_are_told_as_such(ray_cluster: str) -> None:
     with Cluster(PLAIN, 2) as run:
         ray.get(run._actors[0].abort.remote("for a test"))

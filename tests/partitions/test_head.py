@@ -95,7 +95,8 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGTERM])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_ray_of_our_own_is_quiet_stops_by_signal_and_leaves_nothing(number: signal.Signals) -> None:
     memory = set(os.listdir("/dev/shm"))
     with python(OWN) as process:

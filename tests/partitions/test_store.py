@@ -84,6 +84,7 @@ def check_tables(gang: Any, program: Program, stale: bool = False) -> None:
                     assert got.tolist() == [row[4][k - dim] for row in rows]
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     st.sampled_from(WORLDS),

@@ -13,6 +13,8 @@ import numpy as np
 
 from partitions.frames import Block, Frame, encode
 
+READ_BACK = "GPU stall due to ReadPixels"
+"""What the browser says now and then when it shows, without a graphics card, what WebGL has drawn."""
 PAGE = Path(__file__).parents[2] / "viewer" / "page"
 HTML = """<!doctype html><meta charset="utf-8"><title>stage</title><link rel="icon" href="data:,">
 <style>body{margin:0;background:#000}canvas{display:block;width:100vw;height:100vh}</style>
@@ -123,12 +125,14 @@ class Stage:
         self.page = browser.new_page(viewport={"width": size[0], "height": size[1]}, device_scale_factor=ratio)
         self.errors: list[str] = []
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-        self.page.on(
-            "console", lambda line: self.errors.append(line.text) if line.type in ("error", "warning") else None
-        )
+        self.page.on("console", self._said)
         self.frames = frames
         self.page.goto(url)
         self.page.wait_for_function("window.ready === true")
+
+    def _said(self, line: Any) -> None:
+        if line.type in ("error", "warning") and READ_BACK not in line.text:
+            self.errors.append(line.text)
 
     def value(self, expression: str, argument: Any = None) -> Any:
         return self.page.evaluate(expression, argument)

@@ -46,7 +46,7 @@ def display(monkeypatch, tmp_path):
 missing = cache(probe)
 
 
-@pytest.fixture(params=["gui", "legacy"])
+@pytest.fixture(params=[pytest.param("gui", marks=pytest.mark.slow), "legacy"])
 def kind(request, display):
     """A kind of window that opens on the display."""
     if missing(request.param) is not None:

@@ -236,6 +236,7 @@ def test_a_signal_stops_at_a_tick_boundary_and_says_at_which(
     assert "Traceback" not in err
 
 
+@pytest.mark.slow
 def test_ray_workers_keep_the_digest_and_the_closing_line(dots: Path):
     here, there = closing(weaver("run", dots, "--json")), weaver("run", dots, "--json", "--workers", "2")
     told = closing(there)
@@ -272,6 +273,7 @@ def test_a_view_with_ticks_stays_at_the_last_one_until_it_is_stopped(dots: Path)
     assert (told["ticks"], told["stopped"]) == (5, None)
 
 
+@pytest.mark.slow
 def test_observations_are_written_as_a_table_and_a_plot_and_a_condition_ends_the_run(
     dots: Path, tmp_path: Path
 ) -> None:

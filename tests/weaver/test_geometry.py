@@ -132,6 +132,7 @@ def crosses(p, q, a, b):
     return not apart and side(p, q, a) * side(p, q, b) <= 0 and side(a, b, p) * side(a, b, q) <= 0
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(
     st.lists(st.tuples(*[number] * 9), min_size=1, max_size=5),

@@ -276,6 +276,7 @@ def crowd(places):
     return sim
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), partitions=st.integers(1, 9))
 def test_who_meets_is_as_the_rules_say_whatever_the_partitions(seed, partitions):
@@ -298,6 +299,7 @@ def test_who_meets_is_as_the_rules_say_whatever_the_partitions(seed, partitions)
     assert of[Trader]["met"] == expected("trade", traders, traders, 1.5, 2, lambda d: d[0] > 0)
 
 
+@pytest.mark.slow
 def test_each_of_equal_candidates_is_chosen_equally_often():
     k, islands = 5, 900
     sim = wv.Simulation(wv.Box(300, 300, boundary="periodic"), seed=11)
@@ -377,6 +379,7 @@ def hunt():
     return sim
 
 
+@pytest.mark.slow
 def test_partitions_and_threads_do_not_show_and_the_interpreter_agrees():
     digests = set()
     for partitions, threads in ((1, 1), (2, 2), (3, 1), (4, 1), (6, 1), (9, 2)):
@@ -408,6 +411,7 @@ class Moth(wv.Entity):
     gap: float
 
 
+@pytest.mark.slow
 def test_both_sides_agree_in_space_and_in_either_precision(play):
     sim = wv.Simulation(wv.Box(9, 9, 9, boundary="periodic", origin=(-4.5, -4.5, -4.5)), seed=2)
 

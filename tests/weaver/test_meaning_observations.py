@@ -132,6 +132,7 @@ def test_a_run_ends_after_the_tick_with_which_its_condition_holds(play, conditio
             assert eval(condition, {}, {**names, "tick": tick, "time": tick}) == (tick == last)
 
 
+@pytest.mark.slow
 def test_samples_and_the_end_do_not_depend_on_partitions_or_workers():
     kept = []
     for options in ({}, {"partitions": 5, "threads": 2}, {"workers": 2, "partitions": 4}):
@@ -144,6 +145,7 @@ def test_samples_and_the_end_do_not_depend_on_partitions_or_workers():
     assert repr(kept[0]) == repr(kept[1]) == repr(kept[2])  # repr, because NaN != NaN
 
 
+@pytest.mark.slow
 def test_without_readers_workers_keep_their_parts_until_asked():
     rows = []
     for options in ({"partitions": 3}, {"workers": 2}):

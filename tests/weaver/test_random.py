@@ -147,6 +147,7 @@ assert all(f.signatures for f in functions)
 """
 
 
+@pytest.mark.slow
 def test_fastmath_in_the_first_caller_changes_no_bit() -> None:
     printed = []
     for flags in ("False", "{'reassoc', 'nsz', 'contract', 'arcp'}", "True"):

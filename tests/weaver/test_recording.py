@@ -570,6 +570,7 @@ def test_a_crash_leaves_what_was_finished(tmp_path: Path, run: Run):
     assert found.digests()[6] == run.digest()
 
 
+@pytest.mark.slow
 def test_workers_on_ray_record_the_same_and_a_lost_one_leaves_neither_gap_nor_repeat(
     ray_cluster: str, whole: Path, tmp_path: Path
 ):

@@ -125,7 +125,8 @@ def test_a_run_that_moves_goes_on_while_it_is_snapshot(whole: Whole, tmp_path: P
         assert told(run, whole.crash)[0] == whole.end[0]
 
 
-@pytest.mark.parametrize(("workers", "partitions"), [(2, 4), pytest.param(1, 3, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize(("workers", "partitions"), [(2, 4), (1, 3)])
 def test_ray_workers_go_on_and_hand_back(
     ray_cluster: str, whole: Whole, tmp_path: Path, workers: int, partitions: int
 ) -> None:

@@ -74,7 +74,7 @@ def alone(case: str) -> list[tuple[str, dict[int, int], dict[int, int]]]:
 @pytest.mark.parametrize(
     ("case", "workers"),
     [
-        pytest.param(case, n, marks=() if case == "flocking" or (n == 2 and case in ("bottleneck", "338")) else slow)
+        pytest.param(case, n, marks=() if n == 2 and case in ("flocking", "bottleneck") else slow)
         for case in CASES
         for n in (1, 2, 3)
     ],
