@@ -13,7 +13,9 @@ CACHE = Path(__file__).parents[1] / ".pytest_cache" / "weaver"
 
 
 def pytest_configure() -> None:
-    """Keep the hundreds of programs that tests compile out of the user's own cache; children inherit the setting."""
+    """Keep the hundreds of programs that tests compile out of the user's own cache; children inherit the settings."""
+    # Hundreds of processes load the package: what each would compile of it is more than all that they do.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if "WEAVER_CACHE" not in os.environ:
         CACHE.parent.mkdir(exist_ok=True)
         os.environ["WEAVER_CACHE"] = str(CACHE)

@@ -110,8 +110,8 @@ def goes_on(process: subprocess.Popen[str]) -> None:
 
 slow = pytest.mark.slow
 ENDS = [
-    "lost worker",
-    *(pytest.param(e, marks=slow) for e in ("success", "fault", "SIGINT", "SIGTERM", "SIGTERM to all")),
+    "success",
+    *(pytest.param(e, marks=slow) for e in ("lost worker", "fault", "SIGINT", "SIGTERM", "SIGTERM to all")),
 ]
 
 

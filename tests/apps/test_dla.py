@@ -24,6 +24,7 @@ def dimension(seeds: range, most: int) -> float:
     return float(1 / np.polyfit(np.log(counts), np.log(np.mean(radii, axis=0)), 1)[0])
 
 
+@pytest.mark.slow
 def test_the_dimension_is_near_1_71():
     assert dimension(range(1, 4), 800) == pytest.approx(1.71, abs=0.1)
 

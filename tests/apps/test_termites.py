@@ -24,6 +24,7 @@ def wood() -> list[tuple[int, int, int]]:
     return found
 
 
+@pytest.mark.slow
 def test_chips_are_conserved(wood):
     assert len({ground + carried for _, ground, carried in wood}) == 1
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from weaver.load import load_app
 
 
+@pytest.mark.slow
 def test_order_falls_with_noise():
     app, sim = load_app("vicsek", parameters={"side": 10})  # 400 particles, as in their figure 2 a
     order = {}

@@ -52,6 +52,7 @@ def test_the_driver_makes_no_call_per_tick(
         assert calls == {"digest": 2}
 
 
+@pytest.mark.slow
 def test_the_driver_asks_for_the_tick_by_the_clock_and_not_by_the_tick(ray_cluster: str, calls: Counter[str]) -> None:
     with Cluster(PLAIN, 2) as run:
         calls.clear()

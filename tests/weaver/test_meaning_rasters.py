@@ -193,6 +193,7 @@ def test_diffusion_is_the_five_point_scheme_and_decays(play):
     assert player.layer(Scent, "thin").tolist() == thin.tolist()
 
 
+@pytest.mark.slow
 def test_deposits_add_up_strictly_in_the_order_of_depositors(play):
     sim = meadow(("periodic", "absorb"))
 
@@ -219,6 +220,7 @@ def test_deposits_add_up_strictly_in_the_order_of_depositors(play):
     assert player.layer(Grass, "kind")[0].tolist() == [254, 254, 254, 1]
 
 
+@pytest.mark.slow
 def test_a_run_on_layers_has_one_digest_in_both_modes():
     from tests.weaver.players import Compiled, Interpreted
 

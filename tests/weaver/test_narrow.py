@@ -1,6 +1,7 @@
 """Cells of small integers are done in narrow lanes, with the bits of int64; others are left alone."""
 
 import numpy as np
+import pytest
 
 import weaver as wv
 from weaver.compiler.build import write
@@ -60,6 +61,7 @@ def world_of(boundary):
     return sim
 
 
+@pytest.mark.slow
 def test_narrow_lanes_have_the_bits_of_wide_ones():
     sim = world_of(("periodic", "clamp"))
     text = write(sim).text

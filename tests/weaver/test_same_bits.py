@@ -49,6 +49,7 @@ PHASES = (Phase.explicit, Phase.generate)
 """No shrinking: a smaller seed is no simpler program, and each takes seconds to compile."""
 
 
+@pytest.mark.slow
 @settings(max_examples=4, phases=PHASES, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
 @given(seed=integers(0, 10_000))
 def test_generated_programs_do_not_depend_on_partitions(seed: int, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -153,6 +153,7 @@ def test_flocking_is_watched_steered_set_and_asked():
         assert re.search(r"digest [0-9a-f]{32}", ended(run))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options", [[], pytest.param(["--workers", "2"], marks=pytest.mark.slow)], ids=["local", "ray"]
 )
@@ -210,6 +211,7 @@ def record(app: Path, folder: Path, *options: object) -> Recording:
     return Recording(folder)
 
 
+@pytest.mark.slow
 def test_a_recording_plays_on_the_same_page(walkers: Path, tmp_path: Path):
     folder = tmp_path / "frames"
     recording = record(walkers, folder, "--rate", "100", "--frames-every", "4")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -189,4 +190,4 @@ class Twins(RuleBasedStateMachine):
 Twins.TestCase.settings = settings(
     max_examples=10, stateful_step_count=10, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
 )
-TestTwins = Twins.TestCase
+TestTwins = pytest.mark.slow(Twins.TestCase)

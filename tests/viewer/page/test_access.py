@@ -31,7 +31,7 @@ def furnished(seen):
 
 
 @pytest.mark.parametrize("scheme", ["dark", "light"])
-@pytest.mark.parametrize("size", [(1280, 720), (390, 844)], ids=["desk", "phone"])
+@pytest.mark.parametrize("size", [(1280, 720), pytest.param((390, 844), marks=pytest.mark.slow)], ids=["desk", "phone"])
 def test_axe_finds_no_serious_fault(look, shots, scheme, size):
     seen = look(scheme=scheme, size=size)
     furnished(seen)
