@@ -143,10 +143,10 @@ def _execute(path: Path, seed: int | None, parameters: Mapping[str, Any]) -> typ
     assert spec is not None and spec.loader is not None  # a .py file has both
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    # An app may import the files beside it, as a script may, but a file that is called like a package does not take its
-    # place. Bundled apps import none: pandas would find our `bottleneck` and take it for the package of that name.
+    # An app may import the files beside it, as a script may. Bundled ones import none: pandas would find `bottleneck`
+    # among them, and take it for the package of that name.
     if path.parent != BUNDLED and str(path.parent) not in sys.path:
-        sys.path.append(str(path.parent))
+        sys.path.insert(0, str(path.parent))
     token = settings.set({"seed": seed, "parameters": parameters})
     try:
         spec.loader.exec_module(module)
