@@ -252,7 +252,8 @@ def main(arguments: list[str] | None = None) -> dict[str, Any]:
     sizes = {1_000: 60.0} if chosen.quick else SIZES
     results = []
     for n, side in sizes.items():
-        rounds, seconds = chosen.rounds or (1 if chosen.quick else 41), chosen.seconds or (0.2 if chosen.quick else 0.35)
+        rounds = chosen.rounds or (1 if chosen.quick else 41)
+        seconds = chosen.seconds or (0.2 if chosen.quick else 0.35)
         results.append(measure(n, side, chosen.threads, rounds, seconds))
         show(results[-1])
     report = {"machine": facts, "goals": GOALS, "threads": chosen.threads, "results": results}

@@ -12,6 +12,7 @@ FLAGS = [
     "--use-gl=angle",
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
-    "--disable-gpu-compositing",  # swiftshader draws the scene only: half of the time goes
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]
+QUICK = [*FLAGS, "--disable-gpu-compositing"]
+"""For tests: by software only what WebGL draws, which takes half of the time."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from partitions.publisher import Publisher
-from tests.viewer.browser import CHROMIUM, FLAGS, MISSING
+from tests.viewer.browser import CHROMIUM, MISSING, QUICK
 from tests.viewer.stage import Stage, theatre
 from viewer.hub import Hub
 
@@ -36,7 +36,7 @@ def house():
         pytest.skip(MISSING)
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     with theatre() as (url, frames), sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUICK)
         yield browser, url, frames
         browser.close()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.viewer.browser import CHROMIUM, FLAGS, MISSING
+from tests.viewer.browser import CHROMIUM, MISSING, QUICK
 from tests.viewer.page.meadow import meadow
 from tests.viewer.page.seen import Seen
 
@@ -16,7 +16,7 @@ def browser():
         pytest.skip(MISSING)
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
     with sync_api.sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=QUICK)
         yield made
         made.close()
 
