@@ -25,7 +25,6 @@ DATA = next(
 ABSENT = (
     "the recording is not here: WEAVER_DATA names no folder with bottleneck/, and shared/data is not beside the repo"
 )
-SEEDS = {"recorded": range(1, 7), "synthetic": range(1, 4)}
 
 
 class Crossing(NamedTuple):
@@ -106,11 +105,14 @@ def crossing(app: ModuleType, simulation: Simulation) -> Crossing:
     )
 
 
-@pytest.fixture(scope="module", params=["recorded", "synthetic"])
+@pytest.fixture(scope="module", params=[
+    pytest.param(("recorded", range(1, 7)), marks=pytest.mark.slow), ("recorded", range(1, 3)), ("synthetic", range(1, 3)),
+], ids=["recorded, six times", "recorded", "synthetic"])  # fmt: skip
 def crossings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Crossing]:
-    """The run of each seed, from the recorded start or the synthetic one."""
+    """A run for each of some seeds, from the recorded start or the synthetic one."""
+    start, seeds = request.param
     with pytest.MonkeyPatch.context() as patch:
-        if request.param == "recorded":
+        if start == "recorded":
             if DATA is None:
                 pytest.skip(ABSENT)
             patch.setenv("WEAVER_DATA", str(DATA))
@@ -118,9 +120,9 @@ def crossings(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
             patch.delenv("WEAVER_DATA", raising=False)
             patch.chdir(tmp_path_factory.mktemp("nothing"))
         made = []
-        for seed in SEEDS[request.param]:
+        for seed in seeds:
             app, simulation = load_app("bottleneck", seed)
-            assert (app.found is None) == (request.param == "synthetic")
+            assert (app.found is None) == (start == "synthetic")
             made.append(crossing(app, simulation))
     return made
 

@@ -78,6 +78,7 @@ def test_the_lattice_has_the_energy_that_lammps_gives():
     assert made[0].pressure == pytest.approx(-5.0197073, abs=0.05)
 
 
+@pytest.mark.slow
 def test_energy_does_not_drift(melt):
     after = late(melt, 500)
     slope = np.polyfit(after.tick, after.energy, 1)[0]

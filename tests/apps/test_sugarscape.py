@@ -22,6 +22,7 @@ def survivors() -> list[tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]]:
     return found
 
 
+@pytest.mark.slow
 def test_the_land_carries_the_published_number(survivors):
     assert np.mean([len(fields["burn"]) for fields, _, _ in survivors]) == pytest.approx(224, rel=0.08)
 

@@ -25,6 +25,7 @@ def test_without_dawdling_the_flow_is_known_exactly(density: float):
     assert flow(density, dawdle=0.0) == pytest.approx(min(5 * density, 1 - density), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_with_dawdling_the_peak_is_lower_and_at_a_lower_density():
     flows = {density: flow(density, dawdle=0.5, length=600) for density in (0.04, 0.08, 0.16, 0.4)}
     assert max(flows, key=flows.__getitem__) == 0.08  # Nagel and Schreckenberg 1992, figure 4: 0.32 at 0.08

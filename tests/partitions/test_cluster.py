@@ -76,8 +76,8 @@ def in_background(call: Callable[[], Any]) -> Iterator[list[Any]]:
 
 
 @pytest.mark.parametrize(("program", "workers", "partitions"), [
-    pytest.param(PLAIN, 1, 1, marks=pytest.mark.slow), (PLAIN, 2, 2), pytest.param(PLAIN, 3, 7, marks=pytest.mark.slow), (DEEP, 2, 3),
-    pytest.param(DEEP, 3, 3, marks=pytest.mark.slow),
+    pytest.param(PLAIN, 1, 1, marks=pytest.mark.slow), pytest.param(PLAIN, 2, 2, marks=pytest.mark.slow),
+    pytest.param(PLAIN, 3, 7, marks=pytest.mark.slow), (DEEP, 2, 3), pytest.param(DEEP, 3, 3, marks=pytest.mark.slow),
 ], ids=["1", "2", "3 with 7 partitions", "jumps 2", "jumps 3"])  # fmt: skip
 def test_any_number_of_workers_gives_the_bits_of_one_process(
     ray_cluster: str, program: Program, workers: int, partitions: int
@@ -123,6 +123,7 @@ def test_no_more_workers_than_blocks(ray_cluster: str) -> None:
         assert run.digest() == local_digest(small, 3)
 
 
+@pytest.mark.slow
 def test_a_worker_imports_neither_the_viewer_nor_the_app(ray_cluster: str) -> None:
     with Cluster(PLAIN, 1) as run:
         run.advance(1)
@@ -207,7 +208,8 @@ def test_a_fault_in_the_last_tick_ends_the_run_as_well(ray_cluster: str) -> None
     assert caught.value.order == (4, 3, 0, 3)
 
 
-@pytest.mark.parametrize("moment", ["running", pytest.param("idle", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["running", "idle"])
 def test_a_killed_worker_ends_the_run_with_an_error_that_names_it(ray_cluster: str, moment: str) -> None:
     with Cluster(PLAIN, 3) as run:
         place = run.places[1]

@@ -34,6 +34,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return made
 
 
+@pytest.mark.slow
 def test_the_driver_makes_no_call_per_tick(
     ray_cluster: str, calls: Counter[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -120,6 +120,7 @@ def test_a_ray_of_our_own_is_quiet_stops_by_signal_and_leaves_nothing(number: si
     assert not [name for name in set(os.listdir("/dev/shm")) - memory if "weaver" in name]
 
 
+@pytest.mark.slow
 def test_workers_on_two_raylets_exchange_by_tcp_and_give_the_same_bits() -> None:
     with python(TWO) as process:
         out, err = process.communicate(timeout=150)

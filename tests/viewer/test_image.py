@@ -30,7 +30,10 @@ def test_a_map_shows_birds_where_they_are_in_the_colour_of_their_direction(tmp_p
 
 
 @needs_open3d
-@pytest.mark.parametrize("camera", [Camera(-35, 31), Camera(120, 60, 1.7), Camera(0, 0), Camera(0, 90, flat=True)])
+@pytest.mark.parametrize("camera", [
+    Camera(-35, 31), pytest.param(Camera(120, 60, 1.7), marks=pytest.mark.slow),
+    pytest.param(Camera(0, 0), marks=pytest.mark.slow), Camera(0, 90, flat=True),
+])  # fmt: skip
 def test_space_is_seen_where_the_projection_says(tmp_path, camera):
     meta = world(3)
     meta["types"][0]["view"] = {"model": "ball", "size": 24.0, "color": "#ff4000"}
@@ -53,6 +56,7 @@ def test_a_field_is_drawn_in_the_colours_of_the_map(tmp_path):
     assert np.abs(at(picture, meta, places) - bytes_of(*(colour.ramp(t) for t in (0, 0.5, 1)))).max() < 8
 
 
+@pytest.mark.slow
 @needs_open3d
 def test_an_enumeration_is_drawn_in_the_colours_of_its_labels(tmp_path):
     meta = world()
@@ -133,6 +137,7 @@ def test_space_fits_into_the_picture(tmp_path):
     assert rows[0] < 60 and rows[-1] > 660  # and fills it
 
 
+@pytest.mark.slow
 @needs_open3d
 def test_a_legend_stands_below_a_map_and_hides_nothing_of_it(tmp_path):
     pytest.importorskip("PIL")

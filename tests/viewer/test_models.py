@@ -135,7 +135,7 @@ def test_a_model_that_is_not_there_is_an_error(tmp_path):
 
 
 @needs_open3d
-@pytest.mark.parametrize("turn", [0.0, 0.25, 0.5, 0.8])
+@pytest.mark.parametrize("turn", [0.0, *(pytest.param(t, marks=pytest.mark.slow) for t in (0.25, 0.5)), 0.8])
 def test_a_model_of_ones_own_stands_along_its_velocity(tmp_path, turn):
     meta = world(models=["fish.glb"])
     meta["types"][0]["view"] = {"model": "fish.glb", "size": 200.0, "color": "#ffffff"}

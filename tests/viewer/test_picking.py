@@ -74,6 +74,7 @@ def test_a_large_crowd_of_specks_is_lit_coloured_cut_and_picked_as_a_small_one(s
     assert near(stage.pixel(300.2, 320.2), (GROUND + 255) / 2, 3)
 
 
+@pytest.mark.slow
 def test_specks_in_space_look_as_webgl_draws_them_and_the_nearest_is_in_front(stage):
     stage.world(world(3))
     rng = np.random.default_rng(4)

@@ -67,6 +67,7 @@ def test_the_camera_goes_around():
     assert at(two, meta, [(380, 20, 100)], usual.turned(90)).min() > 70
 
 
+@pytest.mark.slow
 @needs_open3d
 def test_a_million_entities_are_drawn():
     meta = world(3)

@@ -94,6 +94,7 @@ def test_labels_have_their_own_colours_and_what_is_no_number_is_grey(stage):
     assert near(stage.pixel(*PLACES[3]), (128, 128, 128))
 
 
+@pytest.mark.slow
 def test_python_and_javascript_make_the_same_colours(stage):
     words = [word for words in colour.EXPECTED for word in words.split()]
     for code, name in enumerate(["else", "Infected", *words]):
@@ -114,18 +115,18 @@ def test_maps_grow_evenly_lighter(stage):
 
 
 @pytest.mark.parametrize("model", ["arrow", "car", "box", "dart", "cone"])
-@pytest.mark.parametrize("turn", [0.0, 0.9, 2.4])
-def test_a_model_on_a_map_stands_along_its_heading(stage, model, turn):
+def test_a_model_on_a_map_stands_along_its_heading(stage, model):
     stage.world(world())
-    ahead, side = np.array([math.cos(turn), math.sin(turn)]), np.array([-math.sin(turn), math.cos(turn)])
     stage.value("(m) => S.setStyle(0, {model: m, size: 100, by: 'type'})", model)
-    said = stage.show(points([(200, 200)], [tuple(ahead)]))
-    assert said["types"]["0"] == ("dart" if model in ("dart", "cone") else model)
-    centre = np.array([200, 200])
-    front = 0.44 if model != "car" else 0.47
-    assert stage.pixel(*(centre + front * 100 * ahead)).max() > 60
-    assert near(stage.pixel(*(centre + 0.45 * 100 * side)), GROUND, 1)
-    assert near(stage.pixel(*(centre + 0.63 * 100 * ahead)), GROUND, 1)
+    for turn in (0.0, 0.9, 2.4):
+        ahead, side = np.array([math.cos(turn), math.sin(turn)]), np.array([-math.sin(turn), math.cos(turn)])
+        said = stage.show(points([(200, 200)], [tuple(ahead)]))
+        assert said["types"]["0"] == ("dart" if model in ("dart", "cone") else model)
+        centre = np.array([200, 200])
+        front = 0.44 if model != "car" else 0.47
+        assert stage.pixel(*(centre + front * 100 * ahead)).max() > 60
+        assert near(stage.pixel(*(centre + 0.45 * 100 * side)), GROUND, 1)
+        assert near(stage.pixel(*(centre + 0.63 * 100 * ahead)), GROUND, 1)
 
 
 def test_models_in_space_stand_along_their_heading(stage):
@@ -245,6 +246,7 @@ def test_a_crowd_as_density_is_lit_where_it_is(stage):
     assert near(stage.pixel(305, 108), GROUND, 1)
 
 
+@pytest.mark.slow
 def test_a_crowd_as_density_in_space_is_a_cloud_of_balls(stage):
     stage.world(world(3))
     counts = np.zeros((10, 20, 20), int)
@@ -271,6 +273,7 @@ def test_geometry_surfaces_partitions_box_and_grid_are_drawn_when_they_are_shown
     assert near(stage.pixel(130, 270, 50), GROUND, 1)
 
 
+@pytest.mark.slow
 def test_numbers_stand_beside_the_axes(stage):
     stage.world(world())
     before = stage.value("S.screenshot().then((b) => b.size)")
@@ -346,6 +349,7 @@ def test_bytes_that_are_no_frame_are_refused(stage):
             stage.value(read)
 
 
+@pytest.mark.slow
 def test_screenshots_are_pngs_and_a_movie_can_be_taken(stage):
     stage.world(world())
     stage.show(points(PLACES))

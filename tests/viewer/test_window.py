@@ -132,6 +132,7 @@ def test_a_window_takes_frames_like_any_viewer_and_closes(watch, kind):
     until(lambda: watched.hub.viewers == 0)
 
 
+@pytest.mark.slow
 def test_a_window_shows_layers_and_models_where_they_are(watch, display, kind):
     meta = world(grass=True)
     meta["types"][0]["view"] = {"model": "car", "size": 60.0, "color": "#ff0000"}
@@ -154,6 +155,7 @@ def test_a_window_shows_layers_and_models_where_they_are(watch, display, kind):
     assert low > high + 300 and right > left + 300
 
 
+@pytest.mark.slow
 def test_a_click_shows_the_fields_of_an_entity_and_keys_act(watch, display, kind):
     meta = world()
     meta["types"][0]["view"] = {"model": "disc", "size": 30.0}
@@ -186,6 +188,7 @@ def test_a_click_shows_the_fields_of_an_entity_and_keys_act(watch, display, kind
     watched.shows(type_colour(0), 101)
 
 
+@pytest.mark.slow
 def test_a_window_ends_with_its_hub(watch):
     watched = watch(world())
     assert watched.hub.wait_first_client(60)

@@ -75,6 +75,7 @@ def test_a_view_is_a_dict_and_a_layer_has_only_color_by():
             weight: float
 
 
+@pytest.mark.slow
 def test_a_model_is_looked_for_beside_the_file_that_declares_it(tmp_path: Path):
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / "bird.obj").write_text(TRIANGLE)

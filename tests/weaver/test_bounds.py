@@ -50,7 +50,7 @@ def looking(boundary: str) -> wv.Simulation:
     return sim
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "reflect"])
+@pytest.mark.parametrize("boundary", ["periodic", pytest.param("reflect", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("partitions", [1, 3])
 def test_a_look_around_a_place_beyond_the_own_cells_stays_in_the_table(boundary: str, partitions: int) -> None:
     with looking(boundary).start(partitions=partitions) as run:

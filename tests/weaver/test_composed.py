@@ -86,7 +86,7 @@ def taken_up(sim: wv.Simulation) -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("seed", [pytest.param(s, marks=() if s in SEEDS[3:] else pytest.mark.slow) for s in SEEDS])
+@pytest.mark.parametrize("seed", [pytest.param(s, marks=() if s in SEEDS[4:] else pytest.mark.slow) for s in SEEDS])
 def test_composed_programs_have_the_bits_of_the_interpreter(seed, tmp_path, monkeypatch):
     check(seed, True, tmp_path, monkeypatch)
 

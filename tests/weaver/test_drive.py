@@ -149,6 +149,7 @@ def test_viewers_are_told_every_sample_once(run: Run):
     assert len(viewers.rows) == run.tick + 1
 
 
+@pytest.mark.slow
 def test_of_very_many_samples_viewers_are_told_some(run: Run):
     run.step(9000)
     viewers = Viewers()

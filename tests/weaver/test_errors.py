@@ -68,14 +68,15 @@ BROKEN = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("rule", BROKEN)
+@pytest.mark.parametrize(
+    "rule", ["reach", *(pytest.param(rule, marks=pytest.mark.slow) for rule in ("not finite", "strict"))]
+)
 def test_a_broken_rule_is_told_the_same_by_all_partitions(rule: str) -> None:
     told_the_same(*BROKEN[rule], {"partitions": 7})
 
 
-@pytest.mark.parametrize(
-    "rule", ["reach", *(pytest.param(r, marks=pytest.mark.slow) for r in ("not finite", "strict"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("rule", BROKEN)
 def test_a_broken_rule_is_told_the_same_by_workers(ray_cluster: str, rule: str) -> None:
     told_the_same(*BROKEN[rule], {"workers": 2})
 

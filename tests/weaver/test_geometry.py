@@ -73,6 +73,7 @@ words = st.sampled_from(["periodic", "reflect"])
 BOX2, BOX3 = np.array([10.0, 7.0]), np.array([9.0, 7.0, 8.0])
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(
     st.lists(st.tuples(*[number] * 4), min_size=1, max_size=6),
@@ -239,6 +240,7 @@ def test_what_does_not_fit_is_refused_with_what_would(lengths, given, message):
         wv.Simulation(wv.Box(*lengths)).geometry(**given)
 
 
+@pytest.mark.slow
 def test_meshes_are_read_from_files(tmp_path):
     pytest.importorskip("open3d")
     path = tmp_path / "roof.obj"

@@ -111,6 +111,7 @@ def state(run):
     }
 
 
+@pytest.mark.slow
 def test_links_lead_to_all_that_live_wherever_they_are():
     sim, pairs, fields = society()
     with sim.start(partitions=4) as run:

@@ -180,6 +180,7 @@ def test_only_i_end_my_own_life(play):
         play(sim)
 
 
+@pytest.mark.slow
 def test_a_run_of_births_and_deaths_has_one_digest_in_both_modes():
     from tests.weaver.players import Compiled, Interpreted
 

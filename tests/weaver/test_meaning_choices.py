@@ -1,6 +1,7 @@
 """Meetings, choice by choice: who meets whom."""
 
 import numpy as np
+import pytest
 
 import weaver as wv
 from tests.weaver.players import world_of
@@ -42,6 +43,7 @@ def by_distance(wolf, sheep):
     return (sheep.position - wolf.position).length2()
 
 
+@pytest.mark.slow
 def test_the_nearest_meet_each_other_and_the_rest_in_further_rounds(play):
     for rounds, met in ((1, [4, -1]), (2, [4, 3])):
         sim = hunting(by=by_distance, rounds=rounds)

@@ -76,6 +76,7 @@ def chosen(sim):
         sheep.again = wolf.id
 
 
+@pytest.mark.slow
 def test_the_nearest_willing_pair_meets_and_later_rounds_are_for_those_left_over(play):
     sim = world_of((60, 60), "clamp")
     chosen(sim)
@@ -126,6 +127,7 @@ def test_within_one_type_a_is_the_one_of_smaller_id_and_each_meets_once(play):
     assert got["money"][3:].tolist() == [0, 8, 8, 6, 6]
 
 
+@pytest.mark.slow
 def test_both_see_a_in_the_box_and_b_at_the_image_nearest_to_it_and_both_may_move(play):
     sim = world_of((40, 40))
 
@@ -188,6 +190,7 @@ def test_draws_are_a_s_on_both_sides_and_births_count_once(play):
     assert sorted(pup["met"][1:].tolist()) == [5, 6, 7, 8, 9] and len(pup["id"]) == n + 1
 
 
+@pytest.mark.slow
 def test_a_cell_meets_one_of_those_who_stand_on_it(play):
     sim = world_of((12, 12), "clamp")
 

@@ -81,6 +81,7 @@ def test_around_and_beside_go_row_by_row_over_seams_and_not_over_edges(play):
     assert player.layer(Grass, "kind")[0].tolist() == [2, 2, 3, 2]
 
 
+@pytest.mark.slow
 def test_cells_see_entities_near_their_centre_and_others_as_they_were(play):
     sim = meadow()
 
@@ -100,6 +101,7 @@ def test_cells_see_entities_near_their_centre_and_others_as_they_were(play):
     assert player.layer(Grass, "level")[0, 0] == 2.0 and player.layer(Grass, "level")[0, 3] == 7.5
 
 
+@pytest.mark.slow
 def test_at_takes_the_place_that_is_passed_after_the_boundary(play):
     sim = meadow()
 

@@ -217,6 +217,7 @@ def test_who_leaves_through_an_absorbing_end_dies_and_a_place_beyond_it_is_free(
     assert state["position"].tolist() == [[3.5, 1.5], [4.5, 1.5]] and player.stats()["deaths"]["Ant"] == 1
 
 
+@pytest.mark.slow
 def test_of_a_jump_and_a_move_the_later_one_counts_and_a_jump_with_nowhere_to_go_is_lost(play):
     sim = lawn(lengths=(3, 2), boundary="clamp")
 
@@ -247,6 +248,7 @@ def test_of_a_jump_and_a_move_the_later_one_counts_and_a_jump_with_nowhere_to_go
     assert (state["seen"].tolist(), state["mark"].tolist()) == ([0, 0], [0, 0])
 
 
+@pytest.mark.slow
 def test_the_dead_claim_nothing_and_become_keeps_the_site_and_whether_it_was_won(play):
     sim = lawn()
 
@@ -297,6 +299,7 @@ def test_neighbours_on_a_hexagonal_lattice_come_row_by_row_and_free_sites_with_t
     assert state["free"][0] == 2 * 1000 + 0 * 100 + 1 * 10 + 1
 
 
+@pytest.mark.slow
 def test_cubes_have_6_or_26_neighbours_and_free_sites_in_a_ball(play):
     sim = wv.Simulation(wv.Box(4, 3, 3, boundary=("periodic", "clamp", "periodic")), seed=7)
 
@@ -330,6 +333,7 @@ def test_a_row_of_sites_is_a_world_of_one_dimension(play):
     assert state["position"][:, 0].tolist() == [1.5, 3.5, 0.5] and state["seen"].tolist() == [1, 1, 0]
 
 
+@pytest.mark.slow
 def test_who_stands_on_no_sites_asks_and_sows_on_the_only_lattice(play):
     sim = lawn(boundary="clamp")
 
@@ -535,6 +539,7 @@ def test_a_place_beyond_the_reach_is_no_question(play):
         play(sim)
 
 
+@pytest.mark.slow
 def test_those_who_meet_claim_sites_as_everybody_does(play):
     sim = lawn(lengths=(9, 9))
 

@@ -3,6 +3,7 @@
 import enum
 
 import numpy as np
+import pytest
 
 import weaver as wv
 from tests.weaver.players import world_of
@@ -43,6 +44,7 @@ def twice(cell):
     return 2 * cell.level
 
 
+@pytest.mark.slow
 def test_words_are_taken_in_every_spelling(play):
     sim = world_of((12, 12))
     rows = sim.table("rows", {"weight": [1.0, 2.0, 4.0]})

@@ -84,6 +84,7 @@ def tooth_or_wool(other):
     return other.wool
 
 
+@pytest.mark.slow
 def test_isinstance_tells_which_fields_there_are():
     def act(me: Wolf | Sheep, world: wv.World):
         e = 0.0
@@ -108,6 +109,7 @@ def test_isinstance_tells_which_fields_there_are():
     check(flock(world_of(act)))
 
 
+@pytest.mark.slow
 def test_nobody_is_of_no_type():
     def act(me: Sheep, world: wv.World):
         found = world.nearest(me, Wolf | Sheep, radius=0.3)
@@ -125,6 +127,7 @@ def test_nobody_is_of_no_type():
 # ---- Names ----
 
 
+@pytest.mark.slow
 def test_fields_and_types_may_be_called_like_anything_of_the_kernel():
     class A(wv.Entity):
         b_c: float

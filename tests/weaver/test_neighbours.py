@@ -93,8 +93,15 @@ def step_by_numpy(sim: wv.Simulation, x: Any, v: Any) -> tuple[Any, Any, Any, An
     return n, who, new, x + 0.3 * new
 
 
-@pytest.mark.parametrize("boundary", ["periodic", "reflect"])
-@pytest.mark.parametrize("dim", [2, 3])
+@pytest.mark.parametrize(
+    ("dim", "boundary"),
+    [
+        (2, "periodic"),
+        (3, "reflect"),
+        pytest.param(2, "reflect", marks=pytest.mark.slow),
+        pytest.param(3, "periodic", marks=pytest.mark.slow),
+    ],
+)
 def test_flocking_equals_brute_force_at_each_of_50_ticks(dim: int, boundary: str) -> None:
     sim, kind = flocking(dim, boundary)
     lengths = np.array(sim.box.lengths)
@@ -204,6 +211,7 @@ def candidates(runtime: Local, type: int, look: int) -> int:
     return total
 
 
+@pytest.mark.slow
 def test_a_short_look_beside_a_long_one_scans_its_own_cells_only() -> None:
     alone, beside = compile(town(False)), compile(town(True))
     with Local(alone) as a, Local(beside) as b:

@@ -166,6 +166,7 @@ def test_worlds_of_few_cells(box: tuple[float, float], radius: float) -> None:
     check_splits(compile(sim), 6)
 
 
+@pytest.mark.slow
 def test_a_world_one_cell_wide() -> None:
     sim = dust("reflect", box=(30.0, 1.5))
     sim.scatter(Dust, 150)

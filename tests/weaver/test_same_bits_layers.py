@@ -194,6 +194,7 @@ class Bug3(wv.Entity):
     seen: float
 
 
+@pytest.mark.slow
 def test_three_axes():
     same_in_all(room, 3, ((1, 1), (6, 2)))
 

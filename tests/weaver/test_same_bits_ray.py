@@ -73,11 +73,7 @@ def alone(case: str) -> list[tuple[str, dict[int, int], dict[int, int]]]:
 
 @pytest.mark.parametrize(
     ("case", "workers"),
-    [
-        pytest.param(case, n, marks=() if n == 2 and case in ("flocking", "bottleneck") else slow)
-        for case in CASES
-        for n in (1, 2, 3)
-    ],
+    [pytest.param(case, n, marks=() if (case, n) == ("flocking", 2) else slow) for case in CASES for n in (1, 2, 3)],
 )
 def test_workers_do_not_change_a_bit(ray_cluster: str, case: str, workers: int) -> None:
     with Cluster(compiled(case), workers, partitions=2 * workers + 1) as runtime:

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from tests.weaver.refusal import refused
 from viewer.client import AccessError, Client
 from viewer.recording import Recording
 
@@ -188,6 +189,7 @@ def test_the_last_tick_stays_on_show_and_cannot_be_moved(walkers: Path):
         assert ended(run).startswith("walkers: 12 ticks, 200 Walker")
 
 
+@pytest.mark.slow
 def test_the_page_listens_where_it_is_told(walkers: Path):
     import socket
 
@@ -262,12 +264,12 @@ def test_a_recording_plays_on_the_same_page(walkers: Path, tmp_path: Path):
         (["--record-frames", "{full}/a/b"], "there is no folder"),
     ],
 )
-def test_options_that_mean_nothing_are_refused(options: list[str], said: str, walkers: Path, tmp_path: Path):
+def test_options_that_mean_nothing_are_refused(
+    options: list[str], said: str, walkers: Path, tmp_path: Path, monkeypatch, capsys
+):
     words = [option.replace("{full}", str(tmp_path)) for option in options]
-    command = [sys.executable, "-m", "weaver.cli", "run", str(walkers), *words]
-    out = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment())
-    assert out.returncode == 2
-    assert said in re.sub(r"\s*│?\n│?\s*", " ", out.stderr)
+    told = refused(monkeypatch, capsys, "run", walkers, *words)
+    assert said in re.sub(r"\s*│?\n│?\s*", " ", told)
 
 
 @pytest.mark.parametrize(
@@ -280,19 +282,15 @@ def test_options_that_mean_nothing_are_refused(options: list[str], said: str, wa
         ("{broken}", "it has no whole frame"),
     ],
 )
-def test_what_cannot_be_viewed_is_refused(where: str, said: str, tmp_path: Path):
+def test_what_cannot_be_viewed_is_refused(where: str, said: str, tmp_path: Path, monkeypatch, capsys):
     (tmp_path / "empty").mkdir()
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "meta.json").write_text(json.dumps({"app": "x"}))
     (tmp_path / "broken" / "index.jsonl").write_text('{"tick": 3, "file": "frames-000000.wvf"')
     named = where.replace("{empty}", str(tmp_path / "empty")).replace("{broken}", str(tmp_path / "broken"))
-    out = subprocess.run(
-        [sys.executable, "-m", "weaver.cli", "view", named, "--no-browser"], capture_output=True, text=True,
-        timeout=60, env=environment(),
-    )  # fmt: skip
-    assert out.returncode == 2
-    assert said in out.stderr
-    assert out.stderr.startswith("error: ")
+    told = refused(monkeypatch, capsys, "view", named, "--no-browser")
+    assert said in told
+    assert told.startswith("error: ")
 
 
 def test_a_link_opens_the_browser(tmp_path: Path):

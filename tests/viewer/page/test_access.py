@@ -30,7 +30,7 @@ def furnished(seen):
     seen.scenery(3, chosen=[3, 4])
 
 
-@pytest.mark.parametrize("scheme", ["dark", "light"])
+@pytest.mark.parametrize("scheme", [pytest.param("dark", marks=pytest.mark.slow), "light"])
 @pytest.mark.parametrize("size", [(1280, 720), pytest.param((390, 844), marks=pytest.mark.slow)], ids=["desk", "phone"])
 def test_axe_finds_no_serious_fault(look, shots, scheme, size):
     seen = look(scheme=scheme, size=size)

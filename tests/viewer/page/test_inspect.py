@@ -1,6 +1,7 @@
 """Inspect: a click to all fields by id and tick, neighbours, history, the table of a box, search and what hovers."""
 
 import numpy as np
+import pytest
 
 from tests.viewer.page.meadow import HERD, meadow, scenery
 from tests.viewer.page.stage import points, selected
@@ -164,6 +165,7 @@ def test_a_box_makes_a_table_that_sorts_and_its_rows_can_be_chosen(look, shots):
     seen.interest(lambda said: said["selected"] == [])
 
 
+@pytest.mark.slow
 def test_a_box_round_a_crowd_selects_two_hundred_and_says_so(look):
     seen = look()
     seen.scenery(1)
@@ -199,6 +201,7 @@ def test_search_by_id_finds_who_lives_and_says_who_does_not(look):
     seen.wait_text("#find-error", "whole number")
 
 
+@pytest.mark.slow
 def test_one_of_another_type_is_known_by_its_row(look):
     seen = look()
     seen.scenery(1)
@@ -210,6 +213,7 @@ def test_one_of_another_type_is_known_by_its_row(look):
     seen.wait_text("#fields", "3.5")
 
 
+@pytest.mark.slow
 def test_the_pointer_shows_who_it_is_over_or_the_layer(look, shots):
     seen = look()
     seen.scenery(1)
@@ -228,6 +232,7 @@ def test_the_pointer_shows_who_it_is_over_or_the_layer(look, shots):
     seen.wait("document.getElementById('tip').hidden")
 
 
+@pytest.mark.slow
 def test_picks_are_right_while_they_move(look):
     seen = look()
     for tick in range(1, 21):

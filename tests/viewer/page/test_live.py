@@ -102,6 +102,7 @@ def test_both_rights_work_and_watching_cannot_act(live):
     assert boss.input_value("#shared").startswith(it.hub.url + "&s=")
 
 
+@pytest.mark.slow
 def test_parameters_samples_load_and_histograms_make_the_way(live):
     meta = world(
         parameters=[

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from partitions.frames import Block
 from tests.viewer.page.meadow import meadow, scenery
@@ -41,6 +42,7 @@ def test_colour_by_a_field_asks_for_it_and_takes_its_column_map_and_range(look, 
     seen.page.screenshot(path=shots / "field.png")
 
 
+@pytest.mark.slow
 def test_colour_by_direction_and_by_an_enum_show_their_keys(look, shots):
     seen = look()
     seen.page.select_option("#type-0-by", "direction")
@@ -59,6 +61,7 @@ def test_colour_by_direction_and_by_an_enum_show_their_keys(look, shots):
     assert seen.style("by") == "type"
 
 
+@pytest.mark.slow
 def test_a_frame_without_the_field_is_drawn_plainly_until_it_comes(look):
     seen = look()
     seen.page.select_option("#type-0-by", "energy")
@@ -147,6 +150,7 @@ def test_the_slice_box_is_the_area_of_the_interest(look):
     assert seen.value("S.scene.clip") is None
 
 
+@pytest.mark.slow
 def test_trails_toggles_and_the_budget(look):
     seen = look()
     seen.scenery(1)
@@ -177,6 +181,7 @@ def test_follow_keeps_the_selected_in_the_middle(look):
     assert seen.value("S.camera.centre") == centre
 
 
+@pytest.mark.slow
 def test_bookmarks_bring_the_camera_back_and_outlive_the_page(look):
     seen = look()
     seen.page.mouse.move(450, 300)
@@ -197,6 +202,7 @@ def test_bookmarks_bring_the_camera_back_and_outlive_the_page(look):
     assert seen.page.locator(".mark").count() == 0
 
 
+@pytest.mark.slow
 def test_a_browser_that_keeps_nothing_is_no_trouble(browser, look):
     seen = look()
     seen.page.add_init_script("Object.defineProperty(window, 'localStorage', {get() { throw new Error('no'); }})")
@@ -258,6 +264,7 @@ def test_a_look_through_a_part_of_a_crowd_asks_for_that_part_only(look):
     seen.interest(lambda said: said["area"] is None)
 
 
+@pytest.mark.slow
 def test_light_and_dark_and_the_choice_is_kept(look, shots):
     seen = look()
     seen.scenery(1)

@@ -34,6 +34,7 @@ LOAD = Block(
 )
 
 
+@pytest.mark.slow
 def test_observations_are_drawn_as_they_come(look, shots):
     seen = look()
     seen.scenery(290)
@@ -99,6 +100,7 @@ def test_a_parameter_acts_on_the_run_by_slider_and_number(look, shots):
     seen.page.screenshot(path=shots / "run.png")
 
 
+@pytest.mark.slow
 def test_a_wide_range_has_a_slider_of_equal_factors(look):
     seen = look()
     seen.tab("run")
@@ -108,6 +110,7 @@ def test_a_wide_range_has_a_slider_of_equal_factors(look):
     assert seen.stage.heard("set")["values"]["rate"] == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_a_fixed_parameter_says_why_it_cannot_change(look):
     seen = look()
     seen.tab("run")
@@ -210,11 +213,11 @@ def test_a_link_restores_camera_look_filter_and_panels(look, browser, shots):
 @pytest.mark.parametrize(
     "told",
     [
-        [],
+        pytest.param([], marks=pytest.mark.slow),
         {"types": {"Sheep": {"by": "no such field", "range": ["a", 1], "opacity": 1e9, "map": "constructor"}}, "camera": {"centre": [None]}},
-        {"types": {"__proto__": {"shown": False}}, "selected": [{"id": "x"}], "tab": "nowhere", "clip": [[1], [2]]},
+        pytest.param({"types": {"__proto__": {"shown": False}}, "selected": [{"id": "x"}], "tab": "nowhere", "clip": [[1], [2]]}, marks=pytest.mark.slow),
         {"layers": {"Grass": {"field": "no such field"}}, "histogram": {"type": "Sheep", "field": "gone", "bins": 10}, "clip": [[300, 0, 0], [100, 9, 0]], "tab": "charts?"},
-        {"types": None, "layers": 5, "shown": "x", "budget": -5, "trails": "many"},
+        pytest.param({"types": None, "layers": 5, "shown": "x", "budget": -5, "trails": "many"}, marks=pytest.mark.slow),
     ],
 )  # fmt: skip
 def test_a_link_that_was_tampered_with_changes_nothing(look, told):
@@ -230,6 +233,7 @@ def test_a_link_that_was_tampered_with_changes_nothing(look, told):
     assert seen.value("S.state.histogram") is None
 
 
+@pytest.mark.slow
 def test_a_link_that_is_no_link_is_ignored(look):
     seen = look(more="&s=%%%not-base64")
     seen.scenery(1)
@@ -246,6 +250,7 @@ def test_an_embedded_page_enters_by_its_first_message_and_is_compact(look, shots
     assert seen.page.url.endswith("/#embed")
 
 
+@pytest.mark.slow
 def test_an_embedded_page_with_a_cookie_already_does_without_entering(look):
     seen = look(more="&embed", cookie="refuse enter")
     seen.scenery(1)
@@ -292,6 +297,7 @@ def test_the_page_comes_back_after_the_connection_was_lost_and_asks_again(look):
     assert seen.value("S.camera.state()") == there
 
 
+@pytest.mark.slow
 def test_another_run_at_the_same_address_begins_anew(look):
     seen = look()
     seen.scenery(9)

@@ -84,6 +84,7 @@ def test_arrows_go_frame_by_frame_and_escape_comes_back(look):
     assert seen.value("[S.tick, S.timeline.live]") == [30, True]
 
 
+@pytest.mark.slow
 def test_the_page_keeps_frames_up_to_its_bytes_and_always_the_newest(look):
     seen = look()
     seen.value("S.store.most = 60000")
@@ -114,6 +115,7 @@ def test_a_recording_is_its_time_line(look):
     assert seen.page.is_disabled("#parameter-0-slider")
 
 
+@pytest.mark.slow
 def test_who_may_only_watch_sees_why_the_controls_do_nothing(look, shots):
     seen = look(control=False)
     seen.scenery(1)
@@ -134,15 +136,12 @@ def test_who_may_only_watch_sees_why_the_controls_do_nothing(look, shots):
     assert {m["op"] for m in seen.stage.said} == {"interest"}
 
 
-@pytest.mark.parametrize(
-    ("key", "place"),
-    [("g", "#toggle-grid"), ("t", "#toggle-light"), ("v", "#toggle-solid"), ("p", "#toggle-partitions")],
-)
-def test_keys_press_the_tools(look, key, place):
+def test_keys_press_the_tools(look):
     seen = look()
-    before = seen.page.get_attribute(place, "aria-pressed")
-    seen.page.keyboard.press(key)
-    assert seen.page.get_attribute(place, "aria-pressed") != before
+    for key, tool in (("g", "grid"), ("t", "light"), ("v", "solid"), ("p", "partitions")):
+        before = seen.page.get_attribute(f"#toggle-{tool}", "aria-pressed")
+        seen.page.keyboard.press(key)
+        assert seen.page.get_attribute(f"#toggle-{tool}", "aria-pressed") != before
 
 
 def test_help_tells_of_the_keys_and_escape_closes_it(look, shots):
@@ -157,6 +156,7 @@ def test_help_tells_of_the_keys_and_escape_closes_it(look, shots):
     assert {m["op"] for m in seen.stage.said} == {"interest"}
 
 
+@pytest.mark.slow
 def test_typing_is_no_command(look):
     seen = look()
     seen.page.click("#type-0-where")
