@@ -8,12 +8,13 @@ import textwrap
 import numba
 import numpy as np
 import pytest
-from numpy.testing import assert_array_equal
+from numpy.testing import assert_allclose, assert_array_equal
 
 import weaver as wv
 from weaver.compiler import write
-from weaver.compiler.search import only_sums
+from weaver.compiler.search import effort, only_sums
 from weaver.compiler.strip import LENGTH
+from weaver.sift import sift3
 
 
 def loop_in(text: str) -> bool:
@@ -153,3 +154,102 @@ def test_a_strict_program_adds_in_the_order_of_the_language() -> None:
 
     sim.scatter(Dot, 10)
     assert "look0_Dot_mass_" not in write(sim).text
+
+
+@pytest.mark.parametrize("single", [False, True])
+def test_sifting_finds_the_rows_within_the_radius(single: bool) -> None:
+    real = np.float32 if single else np.float64
+    places = np.random.default_rng(4).uniform(-2, 2, (3, 203)).astype(real)
+    places[0, 7], places[1, 8] = np.inf, np.nan
+    me = np.array([0.1, -0.2, 0.3], real)
+    for first, end in ((0, 195), (3, 100), (50, 50), (190, 195)):
+        rows, behind = np.full(203, 777, np.uint32), places.copy()
+        behind[0, end : end + 8] = np.inf
+        with np.errstate(invalid="ignore"):
+            inside = np.square(behind - me[:, None]).sum(axis=0) <= 1.5
+        n = sift3(*behind, np.uintp(first), np.uintp(end), *me, real(1.5), rows)
+        assert_array_equal(rows[:n], first + np.flatnonzero(inside[first:end]))
+
+
+def test_the_effort_of_a_body_is_what_takes_long() -> None:
+    def of(text: str) -> int:
+        return effort(ast.parse(text).body)
+
+    assert of("n += 1") == 1
+    assert of("a += b / 2") == 2 and of("a += b / c") == 5
+    assert of("a -= math.sin(d.length()) * d.normalized()") == 22
+
+
+class Ball(wv.Entity):
+    """Adds up what it sees."""
+
+    mass: float
+    seen: int
+    pull: wv.Vec3
+
+
+class Speck(wv.Entity):
+    """The same in single precision."""
+
+    position: wv.Vec3f
+    mass: float
+    seen: int
+    pull: wv.Vec3
+
+
+@pytest.mark.parametrize("boundary", ["periodic", "clamp"])
+def test_who_is_sifted_adds_up(boundary: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lengths = np.array([20.0, 12.0, 12.0])
+    sim = wv.Simulation(wv.Box(*lengths, boundary=boundary), seed=3)
+
+    @sim.behavior
+    def balls(me: Ball, world: wv.World) -> None:
+        seen, pull = 0, wv.Vec3()
+        for other in world.near(me, Ball, radius=3.0):
+            offset = other.position - me.position
+            far = offset.length()
+            pull += other.mass * offset / (far * far * far + 1) + 0.5 * offset / (1 + far)
+            seen += 1
+        me.seen, me.pull = seen, pull
+
+    @sim.behavior
+    def specks(me: Speck, world: wv.World) -> None:
+        seen, pull = 0, wv.Vec3()
+        for other in world.near(me, Speck, radius=3.0):
+            offset = other.position - me.position
+            far = offset.length()
+            pull += other.mass * offset / (far * far * far + 1) + 0.5 * offset / (1 + far)
+            seen += 1
+        me.seen, me.pull = seen, pull
+
+    rng = np.random.default_rng(5)  # most of them in one corner, so that a cell holds more than a strip is meant to
+    position = np.concatenate([rng.uniform(0, lengths, (500, 3)), rng.uniform(0, 3, (700, 3))]).astype(np.float32)
+    mass = rng.uniform(1, 2, len(position))
+    for kind in (Ball, Speck):
+        sim.add(kind, position=position, mass=mass)
+    kernel = write(sim).text
+    assert "near_Ball_mass_" in kernel and "near_Speck_mass_" in kernel
+    ends = []
+    for partitions in (1, 5):
+        with sim.start(partitions=partitions) as run:
+            run.step(1)
+            ends.append(run.digest())
+            tables = {kind: run.entities(kind) for kind in (Ball, Speck)}
+    assert ends[0] == ends[1]
+    monkeypatch.setattr(numba.config, "BOUNDSCHECK", 1)
+    with sim.start(partitions=5) as run:
+        run.step(1)
+        assert run.digest() == ends[0]
+    for kind, accuracy in ((Ball, 1e-12), (Speck, 1e-5)):
+        at = np.array(tables[kind]["position"].combine_chunks().flatten()).reshape(-1, 3)
+        d = at[None] - at[:, None]
+        if boundary == "periodic":
+            d -= (lengths * np.rint(d / lengths)).astype(at.dtype)
+        square = d[..., 0] ** 2 + d[..., 1] ** 2 + d[..., 2] ** 2
+        inside = square <= 9
+        np.fill_diagonal(inside, False)
+        far = np.sqrt(square.astype(float))
+        weight = np.where(inside, mass / (far**3 + 1) + 0.5 / (1 + far), 0)
+        assert_array_equal(tables[kind]["seen"].to_numpy(), inside.sum(axis=1))
+        pull = np.array(tables[kind]["pull"].combine_chunks().flatten()).reshape(-1, 3)
+        assert_allclose(pull, np.einsum("ij,ijk->ik", weight, d), rtol=accuracy, atol=1000 * accuracy)

@@ -501,6 +501,7 @@ def _head(made: Plan) -> list[str]:
         "from weaver.random import exponential, fold, integer, normal, rank, uniform, uniform_between, unit2, unit3",
         "from weaver.barrier import Wall, clear2, clear3, wall2, wall3",
         f"from weaver.settle import ({', '.join(SETTLE)})",
+        "from weaver.sift import sift3",
         "from weaver.trigonometry import cosine, sine",
         "from weaver.vector import Vec2, Vec2f, Vec3, Vec3f, polar",
         "from weaver.vector_numba import threshold",

@@ -124,7 +124,7 @@ def _choices(written: Written, act: Act) -> list[str]:
             ]
         lane = next(lane for lane in LANES if any(lane in line for line in cells))
         return [f"cells inside the world in vectors of {lane.removeprefix('np.')}: all of its values fit"]
-    strips = {strip.look for strip in strips_of(model, lowered, known_arrays(model))}
+    strips = {strip.look: strip for strip in strips_of(model, lowered, known_arrays(model))}
     lines = []
     for name, type in lowered.lowering.looked.items():
         how = (
@@ -132,6 +132,8 @@ def _choices(written: Written, act: Act) -> list[str]:
             if name in strips
             else "row by row in the order of the language, which can show"
         )
+        if name in strips and strips[name].sifted:
+            how += "; of it those near are put together first, as the body takes longer than that"
         lines.append(f"{model.name(type)} within {model.looks[name].radius:g}: {how}")
     return lines
 

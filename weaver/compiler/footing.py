@@ -230,7 +230,15 @@ class Beside(Search):
         self.number = value or allowed[0]
         self.when = None
 
-    def scan(self, type: int, body: Callable[[str], None], flag: str | None, whole: bool, strip: bool = False) -> None:
+    def scan(
+        self,
+        type: int,
+        body: Callable[[str], None],
+        flag: str | None,
+        whole: bool,
+        strip: bool = False,
+        effort: int = 0,
+    ) -> None:
         """Emit the loops over lines of sites and the rows that stand on each; see `Search.scan`."""
         low, model = self.low, self.low.model
         name, n, depth = model.name(type), low.temporary("")[:-1], low.depth

@@ -279,13 +279,14 @@ def strips_of(model: Model, lowered: Lowered, known: dict[str, Argument]) -> lis
     strips = []
     for look in low.looked:
         columns = {}
+        sifted = {name.removeprefix(f"{look}near_") for name in low.context if name.startswith(f"{look}near_")}
         for name in low.context:
             argument = known.get(name.removeprefix(look)) if name.startswith(look) else None
             if argument is not None:
                 element = element_type(model, argument)
                 columns[name.removeprefix(look)] = f"np.{'bool_' if element == 'boolean' else element}"
         if columns:
-            strips.append(Strip(look, columns))
+            strips.append(Strip(look, columns, frozenset(sifted)))
     return strips
 
 

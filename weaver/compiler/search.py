@@ -122,7 +122,15 @@ class Search:
             low.emit(f"    {name} = np.float64(s{a}_)")
         return names
 
-    def scan(self, type: int, body: Callable[[str], None], flag: str | None, whole: bool, strip: bool = False) -> None:
+    def scan(
+        self,
+        type: int,
+        body: Callable[[str], None],
+        flag: str | None,
+        whole: bool,
+        strip: bool = False,
+        effort: int = 0,
+    ) -> None:
         """Emit the loops over rows of a type within the radius; `body` emits what is done with a row.
 
         Rows of cells are short, tens of entities. Where the body is plain arithmetic, ranges are rounded up to whole
@@ -134,6 +142,7 @@ class Search:
             flag: name that is True once the loops must end.
             whole: take whole vectors.
             strip: the order does not matter, so rows of the own type may come from a strip (`weaver.compiler.strip`).
+            effort: how long the body takes for a row, see `effort`.
         """
         low, model = self.low, self.low.model
         look = model.look(type, self.radius, self.parameter, self.at is not None)
@@ -142,7 +151,7 @@ class Search:
         single = model.single(type) and model.single(low.me_type) and self.at is None
         n = low.temporary("")[:-1]
         if strip and own and self.at is None:
-            self._scan_strip(look, type, body, n)
+            self._scan_strip(look, type, body, n, effort)
             return
         cells = self._cells(type, name, own, n)
         positions = [low.column(type, f"position.{a}") for a in model.axes]
@@ -204,16 +213,15 @@ class Search:
         self.low.emit(f"{r2} = {r2} * {r2}")
         return r2
 
-    def _scan_strip(self, look: str, type: int, body: Callable[[str], None], n: str) -> None:
-        """Emit one loop over the strip of the own type; see `scan`."""
+    def _scan_strip(self, look: str, type: int, body: Callable[[str], None], n: str, effort: int) -> None:
+        """Emit one loop over the strip of the own type, or over who is near of it; see `scan`."""
         low, model = self.low, self.low.model
         name, single, depth, j = model.name(type), model.single(type), low.depth, f"j{n}_"
         r2 = self._squared_radius(look, single, n)
         first, end = (low.need(f"{look}{what}_") for what in ("first", "end"))
         lanes = "16" if single else "8"
-        low.emit(
-            f"for {j} in range({first}, {first} + ({end} - {first} + LAST{lanes}_) // LANES{lanes}_ * LANES{lanes}_):"
-        )
+        whole = f"{first}, {first} + ({end} - {first} + LAST{lanes}_) // LANES{lanes}_ * LANES{lanes}_"
+        low.emit(f"for {j} in range({whole}):")
         low.depth += 1
         begin, context = len(low.out), dict(low.context)
         positions = [low.column(type, f"position.{a}") for a in model.axes]
@@ -224,17 +232,42 @@ class Search:
         body(j)
         low.depth = depth
         low.out[test:] = [_WAVE.sub(lambda m: _WAVES[m[1]] + "(", line) for line in low.out[test:]]
-        self._read_first(test, j)
-        if single:
-            self._count_narrow(begin, depth, n)
         # a row of the strip is no row of the table: every column that the body reads is the strip's
         read = re.compile(rf"\b({re.escape(name)}_\w+)\[{j}\]")
-        columns = {c for line in low.out[begin:] for c in read.findall(line)}
-        low.out[begin:] = [read.sub(rf"{look}\1[{j}]", line) for line in low.out[begin:]]
-        for c in sorted(columns):
+        columns = sorted({c for line in low.out[test:] for c in read.findall(line)})
+        sifted = model.dim == 3 and effort - PUT_TOGETHER * len(columns) >= SIFTED
+        part = f"{look}near_" if sifted else look
+        low.out[test:] = [read.sub(rf"{part}\1[{j}]", line) for line in low.out[test:]]
+        for c in columns:
             low.need(look + c)
+            low.need(part + c)
             if c not in context:
                 del low.context[c]
+        self._read_first(test, j)
+        if sifted:
+            near = f"near{n}_"
+            low.out[begin - 1] = low.out[begin - 1].replace(
+                whole, f"ZERO_, ({near} + LAST{lanes}_) // LANES{lanes}_ * LANES{lanes}_"
+            )
+            lines = self._sift(look, positions, columns, r2, near, lanes)
+            low.out[begin - 1 : begin - 1] = lines
+            begin += len(lines)
+        if single:
+            self._count_narrow(begin, depth, n)
+
+    def _sift(self, look: str, positions: list[str], columns: list[str], r2: str, near: str, lanes: str) -> list[str]:
+        """Lines that bring together the columns of who is near, and behind them nobody."""
+        low = self.low
+        places, rows, row = ", ".join(look + p for p in positions), low.need(f"{look}rows_"), f"{near}row_"
+        lines = [
+            f"{near} = sift3({places}, {look}first_, {look}end_, {', '.join(self.centre)}, {r2}, {rows})",
+            f"for k_ in range({near}):",
+            f"    {row} = np.uintp({rows}[k_])",
+            *(f"    {look}near_{c}[k_] = {look}{c}[{row}]" for c in columns),
+            f"for k_ in range({near}, {near} + LANES{lanes}_):",
+            f"    {look}near_{positions[0]}[k_] = np.inf",
+        ]
+        return ["    " * low.depth + line for line in lines]
 
     def _read_first(self, test: int, j: str) -> None:
         """Read what the body of a loop reads of row j before the test: a load that nothing guards needs no mask."""
@@ -304,7 +337,7 @@ class Search:
             low.breaks.pop()
 
         sums = low.is_behavior and not low.model.sim.strict and only_sums(node, low.source.node)
-        self._each(node.target.id, body, flag, plain_arithmetic(node.body), sums)
+        self._each(node.target.id, body, flag, plain_arithmetic(node.body), sums, effort(node.body))
         if node.orelse:
             if flag is not None:
                 low.emit(f"if not {flag}:")
@@ -320,6 +353,7 @@ class Search:
         flag: str | None,
         whole: bool = False,
         strip: bool = False,
+        effort: int = 0,
     ) -> None:
         """Scan every type, `name` being the neighbour."""
         low = self.low
@@ -334,7 +368,7 @@ class Search:
                 low.refs[name] = Ref((type,), row, loop=True)
                 body(row, type)
 
-            self.scan(type, one, flag, whole, strip)
+            self.scan(type, one, flag, whole, strip, effort)
             low.depth = depth
         low.refs.pop(name, None)
         if before is not None:
@@ -487,6 +521,28 @@ def plain_arithmetic(body: list[ast.stmt], waves: bool = False) -> bool:
                 if name not in _PLAIN_CALLS and not (waves and name in _WAVES):
                     return False
     return True
+
+
+PUT_TOGETHER, SIFTED = 2, 5
+"""To sift, each column takes as long as so many operations; and so many more a body must have to be worth it. Measured
+with eight bodies of 5 to 29 operations and 3 to 8 columns."""
+
+_LONG = {"length": 4, "normalized": 4, "clamped": 4, "sqrt": 4, "sin": 12, "cos": 12}
+"""Words that take as long as so many operations."""
+
+
+def effort(body: list[ast.stmt]) -> int:
+    """How long a loop's body takes for one neighbour, in operations."""
+    total = 0
+    for node in (node for statement in body for node in ast.walk(statement)):
+        if isinstance(node, (ast.BinOp, ast.AugAssign)):
+            divisor = node.right if isinstance(node, ast.BinOp) else node.value
+            long = isinstance(node.op, (ast.Div, ast.Pow)) and not isinstance(divisor, ast.Constant)
+            total += 4 if long else 1
+        elif isinstance(node, ast.Call):
+            f = node.func
+            total += _LONG.get(f.attr if isinstance(f, ast.Attribute) else f.id if isinstance(f, ast.Name) else "", 0)
+    return total
 
 
 def only_sums(loop: ast.For, function: ast.AST) -> bool:

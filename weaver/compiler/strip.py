@@ -10,6 +10,9 @@ A loop takes whole vectors. Behind its range lies the next column of cells, whic
 at infinity, as is the entity that looks, while it does. So the distance is the only test, and no index is compared,
 which would be of another width than single precision.
 
+In space five sixths of a strip are too far. Where the body takes long, the rows near are put together first
+(`weaver.sift`), and the loop goes over them.
+
 Sums may be reassociated, and the order in a strip depends on the entities alone, so every decomposition adds in the
 same order. Other loops see the order of the language and never use a strip (`weaver.compiler.search.only_sums`).
 """
@@ -31,10 +34,12 @@ class Strip:
     Attributes:
         look: name of the look, the prefix of all names of the strip.
         columns: name of a column -> numpy name of its dtype.
+        sifted: those of them that are read of who is near only; empty where the loop goes over the strip itself.
     """
 
     look: str
     columns: dict[str, str]
+    sifted: frozenset[str] = frozenset()
 
     def allocation(self, model: Model, type: str) -> list[str]:
         """Lines before all loops."""
@@ -44,8 +49,19 @@ class Strip:
         return [
             f"{look}room_ = strip_room({type}_start_, {widths}) + np.uintp({LENGTH})",
             *(f"{look}{c} = np.empty({look}room_, {dtype})" for c, dtype in self.columns.items()),
+            *self._sieve(),
             f"{look}at_ = np.empty({type}_ex_ + ONE_, np.uint64)  # where each column of cells begins",
             f"{look}own_ = np.empty({type}_ex_ + ONE_, np.uint64)  # and in it the cell of this line",
+        ]
+
+    def _sieve(self) -> list[str]:
+        """Lines that make room for those who are near, see `weaver.sift`."""
+        look = self.look
+        if not self.sifted:
+            return []
+        return [
+            f"{look}rows_ = np.empty({look}room_, np.uint32)  # of who is near",
+            *(f"{look}near_{c} = np.empty({look}room_, {self.columns[c]})" for c in sorted(self.sifted)),
         ]
 
     def line_begin(self) -> list[str]:
