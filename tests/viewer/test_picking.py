@@ -74,6 +74,42 @@ def test_a_large_crowd_of_specks_is_lit_coloured_cut_and_picked_as_a_small_one(s
     assert near(stage.pixel(300.2, 320.2), (GROUND + 255) / 2, 3)
 
 
+def test_many_small_darts_look_as_webgl_draws_them(stage):
+    stage.world(world())
+    rng = np.random.default_rng(6)
+    turn = rng.random(6000) * 2 * np.pi
+    places, heading = rng.random((6000, 2)) * (250, 400), np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    lone = np.array([(300.0, 100.0), (350.0, 200.0), (300.0, 330.0)])
+    places[-3:], heading[-3:] = lone, [(1, 0), (0, -1), (-0.6, 0.8)]
+    unit = stage.value("S.camera.unit")  # metres of a pixel
+    stage.value(f"S.setStyle(0, {{size: {8 * unit}}})")
+    said = stage.show(points(places, heading))
+    assert said == {"types": {"0": "dart"}, "n": 6000}
+    picture = "() => { S.draw(); const { gl, canvas: c } = S, p = new Uint8Array(4 * c.width * c.height);" \
+        " gl.readPixels(0, 0, c.width, c.height, gl.RGBA, gl.UNSIGNED_BYTE, p); return [c.width, ...p]; }"  # fmt: skip
+    for style in ("{by: 'direction'}", "{by: 'type', rgb: [1, 0.5, 0], opacity: 0.5}"):
+        pictures = []
+        for slow in ("true", "false"):
+            stage.value(f"S.card.slow = {slow}, S.setStyle(0, {style})")
+            wide, *values = stage.value(picture)
+            assert stage.value("S.entities.types.get(0).specks") == (slow == "true")
+            pictures.append(np.array(values, float).reshape(-1, wide, 4)[..., :3])
+        written, drawn = pictures
+        lit = np.abs(drawn - GROUND).max(axis=2) > 12
+        assert 0.02 < lit.mean() < 0.8
+        assert np.abs(written.mean(axis=(0, 1)) - drawn.mean(axis=(0, 1))).max() < 1
+        # each is moved by a quarter of a pixel at most, and turned by less than three degrees
+        assert np.abs(written - drawn)[lit].mean() < 14
+        stage.value("S.card.slow = true")
+        for place, ahead in zip(lone, heading[-3:], strict=True):
+            assert stage.pixel(*(place + unit * ahead)).max() > 60
+            assert near(stage.pixel(*(place - 6 * unit * ahead)), GROUND, 1) and near(
+                stage.pixel(*(place + 7 * unit * ahead)), GROUND, 1
+            )
+    for row in (5997, 5998, 5999):
+        assert stage.value("(p) => S.pick(...p)", stage.project(*places[row]))["row"] == row
+
+
 @pytest.mark.slow
 def test_specks_in_space_look_as_webgl_draws_them_and_the_nearest_is_in_front(stage):
     stage.world(world(3))

@@ -2,7 +2,7 @@
 
 import { MODELS, POINTS } from "./shaders.js";
 import { builtin } from "./models.js";
-import { LARGEST, Splat } from "./splat.js";
+import { LARGEST, LARGEST_DART, Splat } from "./splat.js";
 
 // A model costs dozens of corners, a point one: so many of the nearest are models.
 const MOST_MODELS = 20000, MOST_MODELS_SLOW = 1500;
@@ -46,8 +46,15 @@ export class Entities {
 
   // Whether a type is drawn without WebGL.
   specks(style, type, view, name, pixels, least) {
+    if (!this.card.slow || type.n <= FEW || style.sizeBy !== null) return false;
+    if (this.darts(type, view, name, pixels)) return pixels * DART_ROOM <= LARGEST_DART;
     const plain = pixels < LEAST_PIXELS || name === "disc" || name === "point" || name === "ball";
-    return this.card.slow && plain && Math.max(pixels, least) <= LARGEST && type.n > FEW && style.sizeBy === null;
+    return plain && Math.max(pixels, least) <= LARGEST;
+  }
+
+  // Whether each is seen from above to point somewhere.
+  darts(type, view, name, pixels) {
+    return name === "dart" && view.flat && type.hasHeading && pixels >= LEAST_PIXELS;
   }
 
   // Of those that were drawn as specks the one nearest to a place on the picture: [type, row] or null.
@@ -84,10 +91,11 @@ export class Entities {
     const least = (type.n > 300000 ? 1.2 : type.n > 50000 ? 1.6 : 2.4) * view.dense; // of so many each is a grain
     if (this.specks(style, type, view, name, pixels, least) && !rows.n && !pick) {
       const mode = this.mode(style, type.block);
-      this.splat.draw(type.block, style, view, style.size * scale, least, mode, this.tables.of(style, mode, view.light).bytes);
+      const dart = this.darts(type, view, name, pixels), size = style.size * scale * (dart ? DART_ROOM : 1);
+      this.splat.draw(type.block, style, view, size, least, mode, this.tables.of(style, mode, view.light).bytes, dart);
       type.specks = true;
       gl.depthMask(true);
-      return "point";
+      return dart ? "dart" : "point";
     }
     if (rows.n < type.n) {
       let cut = view.flat ? "DISC" : "BALL";
