@@ -15,9 +15,12 @@ from numpy.typing import NDArray
 
 from partitions.errors import RuntimeFault
 from partitions.grid import Grid
+from partitions.loops import loops
 from partitions.store import Array, Table, triple
 
 BORN, BLOCK_BITS, COUNTER_BITS = 62, 30, 32
+PLACES_PER_BIRTH = 16
+"""Where there are more blocks than so many times the births, to count through all blocks takes longer than a sort."""
 
 
 class Newborn(NamedTuple):
@@ -67,9 +70,9 @@ class Births:
         if not sum(sizes):
             return {}
         blocks = np.concatenate([self._blocks(one) for one in kept])
-        types = np.repeat([one.type for one in kept], sizes)
+        types = np.repeat(np.array([one.type for one in kept], np.int32), sizes)
         parents = np.concatenate([one.records["@id"] for one in kept])
-        order = np.lexsort((np.concatenate([one.records["@seq"] for one in kept]), parents, types, blocks))
+        order = self._order(blocks, types, parents, np.concatenate([one.records["@seq"] for one in kept]))
         ordered = blocks[order]
         first = np.flatnonzero(np.diff(ordered, prepend=-1))  # where each block's births begin
         counts = np.diff(np.append(first, len(ordered)))
@@ -89,6 +92,14 @@ class Births:
             self.born[one.target] += len(part)
             result.setdefault(one.target, []).append(Newborn(part, one.records))
         return result
+
+    def _order(self, blocks: Array, types: Array, parents: Array, sequences: Array) -> NDArray[np.uint32]:
+        """List births by (block, type, parent, sequence)."""
+        if len(self.counters) > PLACES_PER_BIRTH * len(blocks):
+            return np.lexsort((sequences, parents, types, blocks)).astype(np.uint32)
+        order = np.empty(len(blocks), np.uint32)
+        loops("order").arrange(blocks, types, parents, sequences, np.empty(len(self.counters) + 1, np.uint32), order)
+        return order
 
     def _blocks(self, litter: Litter) -> NDArray[np.int64]:
         """The block of each parent, from its local cell."""

@@ -92,7 +92,7 @@ class Deposits:
             )
             row, order = np.empty(len(cell), np.int64), np.empty(len(cell), np.uint32)
             loops("deposit").rows(cell, self._exchange.routes[layer].world, raster.geometry, row)
-            loops("deposit").arrange(row, types, id, sequence, raster.scratch(), order)
+            loops("order").arrange(row, types, id, sequence, raster.scratch(), order)
             for name, amount in zip(names, amounts, strict=True):
                 add_up(amount, row, order, raster.columns[name])
 

@@ -68,6 +68,7 @@ def needs(program: Program) -> list[Need]:
     needed += [Need("letter")] if program.messages else []
     needed += [Need("id")] if program.messages or any(phase.ties for phase in program.phases) else []
     needed += [Need("deposit")] if "deposit" in outlets else []
+    needed += [Need("order")] if {"deposit", "birth"} & set(outlets) else []
     needed += [Need("sum")] if program.observations else []
     return needed
 

@@ -92,7 +92,7 @@ def test_amounts_are_added_by_type_id_and_sequence(data):
     mixed = random.permutation(n)
     row, types, ids, sequences, amount = (a[mixed] for a in (row, types, ids, sequences, amount))
     start, order = np.full(42, 9, np.uint32), np.empty(n, np.uint32)
-    loops("deposit").arrange(row, types, ids, sequences, start, order)
+    loops("order").arrange(row, types, ids, sequences, start, order)
     assert order.tolist() == np.lexsort((sequences, ids, types, row)).tolist()
     column = np.full(41, 0.25)
     wanted = column.copy()

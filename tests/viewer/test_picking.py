@@ -1,5 +1,7 @@
 """What lies under the pointer, who is selected and near, and where they have been."""
 
+import base64
+
 import numpy as np
 import pytest
 
@@ -85,15 +87,22 @@ def test_many_small_darts_look_as_webgl_draws_them(stage):
     stage.value(f"S.setStyle(0, {{size: {8 * unit}}})")
     said = stage.show(points(places, heading))
     assert said == {"types": {"0": "dart"}, "n": 6000}
-    picture = "() => { S.draw(); const { gl, canvas: c } = S, p = new Uint8Array(4 * c.width * c.height);" \
-        " gl.readPixels(0, 0, c.width, c.height, gl.RGBA, gl.UNSIGNED_BYTE, p); return [c.width, ...p]; }"  # fmt: skip
+    picture = """() => {
+        S.draw();
+        const { gl, canvas: { width, height } } = S, bytes = new Uint8Array(4 * width * height);
+        gl.readPixels(0, 0, width, height, gl.RGBA, gl.UNSIGNED_BYTE, bytes);
+        let text = "";
+        for (let k = 0; k < bytes.length; k += 8192) text += String.fromCharCode(...bytes.subarray(k, k + 8192));
+        return [width, btoa(text)];
+    }"""
     for style in ("{by: 'direction'}", "{by: 'type', rgb: [1, 0.5, 0], opacity: 0.5}"):
         pictures = []
         for slow in ("true", "false"):
             stage.value(f"S.card.slow = {slow}, S.setStyle(0, {style})")
-            wide, *values = stage.value(picture)
+            wide, text = stage.value(picture)
             assert stage.value("S.entities.types.get(0).specks") == (slow == "true")
-            pictures.append(np.array(values, float).reshape(-1, wide, 4)[..., :3])
+            rows = np.frombuffer(base64.b64decode(text), np.uint8).reshape(-1, wide, 4)
+            pictures.append(rows[..., :3].astype(float))
         written, drawn = pictures
         lit = np.abs(drawn - GROUND).max(axis=2) > 12
         assert 0.02 < lit.mean() < 0.8
