@@ -85,10 +85,10 @@ class Trial:
         ]  # fmt: skip
         environment = {k: v for k, v in os.environ.items() if k != "RAY_ADDRESS"}
         environment["PYTHONPATH"] = str(ROOT)
-        log = open(self.folder / "log.txt", "a")  # noqa: SIM115  # the child's
-        return subprocess.Popen(
-            command, env=environment, stdout=log, stderr=log, text=True, start_new_session=True, cwd=ROOT
-        )
+        with open(self.folder / "log.txt", "a") as log:
+            return subprocess.Popen(
+                command, env=environment, stdout=log, stderr=log, text=True, start_new_session=True, cwd=ROOT
+            )
 
     def disturb(self, process: subprocess.Popen[str], wanted: int) -> None:
         """Kill now and then until the process has ended, or enough has been killed."""
