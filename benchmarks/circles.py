@@ -1,6 +1,7 @@
 """Circles that settle in space, the app `apps/circles.py` in single precision: whole ticks of 33 neighbours each.
 
-Beside it runs C++ of the same algorithm, with a polynomial sine, from the same state.
+Beside it runs C++ that goes over the same cells, with a polynomial sine, from the same state. It calculates for all
+whom the cells show, and Weaver for those near only, whom it puts together first.
 """
 
 from __future__ import annotations
