@@ -75,7 +75,8 @@ def small_files() -> Iterator[None]:
 def test_every_row_of_every_due_tick_is_recorded_once(tmp_path: Path, local: Local, workers: int):
     with Gang(PROGRAM, 3, workers) as gang:
         gang.done(Worker.populate)
-        gang.done(lambda worker: worker.record(plan(tmp_path, every=2), True))
+        begun = plan(tmp_path, every=2)
+        gang.done(lambda worker: worker.record(begun, True))
         gang.done(lambda worker: worker.advance(5))
         gang.done(Worker.flush)
     birds, stones = rows(tmp_path, "Bird"), rows(tmp_path, "Stone")
